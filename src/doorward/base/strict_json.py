@@ -1,0 +1,97 @@
+"""JSON from strangers, read strictly.
+
+Two readers that disagree about one text are an attack: whoever checks the first of two equal names may be followed by
+one who believes the second. So a duplicate name, a constant that JSON does not know, a lone surrogate, text that is not
+UTF-8 and nesting without bound are refused here, before anybody looks at a value (RFC 8259; token-exchange reference
+2.6). Used for request bodies, for the header and payload of tokens, and for documents of providers.
+"""
+
+import json
+from typing import Never, cast
+
+MAX_DEPTH = 32
+_INT_DIGITS = 20
+_HUGE = 10**_INT_DIGITS
+
+
+class NotStrictJson(ValueError):
+    """The text is not JSON as this module demands it; the argument says why, without quoting the text."""
+
+
+class DuplicateName(NotStrictJson):
+    """One object has two members of the same name."""
+
+
+def decode(raw: bytes) -> object:
+    """Read one JSON text.
+
+    Integers of more than 20 digits become plus or minus 10**20: no number in our protocols is as large, and a reader
+    must not spend its time on a million digits.
+
+    Raises `DuplicateName` for two equal names in one object, `NotStrictJson` for everything else that is refused.
+    """
+    try:
+        text = raw.decode()
+        value = cast("object", _DECODER.decode(text))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise NotStrictJson("not UTF-8 JSON") from error
+    except RecursionError as error:
+        raise NotStrictJson("nested too deeply") from error
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise NotStrictJson("nested too deeply")
+    if "\\u" in text:
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def decode_object(raw: bytes) -> dict[str, object]:
+    """Read one JSON object; raises as `decode` does, and `NotStrictJson` for any other kind of value."""
+    value = decode(raw)
+    if not isinstance(value, dict):
+        raise NotStrictJson("not a JSON object")
+    return cast("dict[str, object]", value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise DuplicateName("a name occurs twice in one object")
+    return members
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) <= _INT_DIGITS:
+        return int(digits)
+    return -_HUGE if digits.startswith("-") else _HUGE
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise NotStrictJson("a number is too large")
+    return value
+
+
+def _refuse_constant(name: str) -> Never:
+    raise NotStrictJson(f"{name} is not JSON")
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    if levels == 0:
+        return True
+    inner = cast("dict[str, object]", value).values() if isinstance(value, dict) else cast("list[object]", value)
+    return any(_deeper_than(item, levels - 1) for item in inner)
+
+
+def _refuse_lone_surrogates(value: object) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise NotStrictJson("a string holds half a surrogate pair") from error
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_bounded_int, parse_float=_finite, parse_constant=_refuse_constant
+)

@@ -1,0 +1,66 @@
+"""Text from strangers: addresses, names, identifiers.
+
+Owns the comparison of e-mail addresses and of GUIDs and the rules for names that are shown to people. Everything here is
+ASCII case folding only: full Unicode folding makes different addresses equal (token-exchange reference 2.9).
+"""
+
+import re
+import unicodedata
+
+import idna
+
+EMAIL_MAX = 254
+NAME_MAX = 200
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+(?:\.[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+)*@([^\s@]+)")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+def ascii_lower(text: str) -> str:
+    """Fold A to Z to lower case and nothing else."""
+    return text.translate(_ASCII_LOWER)
+
+
+def guid(value: object) -> str | None:
+    """Give a GUID in its canonical lower-case form, or None when `value` is not one."""
+    if not isinstance(value, str):
+        return None
+    folded = ascii_lower(value)
+    return folded if _GUID.fullmatch(folded) else None
+
+
+def domain_key(domain: str) -> str | None:
+    """Give the ASCII (IDNA 2008) form of a domain in lower case, or None when it is not a domain name."""
+    folded = ascii_lower(domain)
+    try:
+        name = folded if folded.isascii() else idna.encode(folded, uts46=True).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        return None
+    labels = name.split(".")
+    return name if len(name) <= 253 and all(_LABEL.fullmatch(label) for label in labels) else None
+
+
+def email_key(address: str) -> str | None:
+    """Give the form in which two addresses are compared, or None when `address` is not an e-mail address.
+
+    White space around is dropped, A to Z are folded, and a Unicode domain becomes its ASCII form. Nothing else: no dots
+    or plus tags removed, no alias logic (token-exchange reference 2.9).
+    """
+    trimmed = address.strip()
+    if len(trimmed) > EMAIL_MAX or (match := _EMAIL.fullmatch(trimmed)) is None or has_hidden(trimmed):
+        return None
+    domain = domain_key(match.group(1))
+    return None if domain is None else f"{ascii_lower(trimmed[: match.start(1)])}{domain}"
+
+
+def has_hidden(text: str) -> bool:
+    """Say whether `text` holds control, formatting, private or unassigned characters or half a surrogate pair."""
+    return not text.isascii() and any(unicodedata.category(c) in _HIDDEN for c in text) or not text.isprintable()
+
+
+def cleaned(text: str, limit: int = NAME_MAX) -> str:
+    """Drop what must not be shown or stored, fold white space, and cut to `limit` characters."""
+    visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
+    return " ".join(visible.split())[:limit].rstrip()
