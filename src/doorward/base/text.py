@@ -57,7 +57,9 @@ def email_key(address: str) -> str | None:
 
 def has_hidden(text: str) -> bool:
     """Say whether `text` holds control, formatting, private or unassigned characters or half a surrogate pair."""
-    return not text.isascii() and any(unicodedata.category(c) in _HIDDEN for c in text) or not text.isprintable()
+    if text.isascii():
+        return not text.isprintable()
+    return any(unicodedata.category(character) in _HIDDEN for character in text)
 
 
 def cleaned(text: str, limit: int = NAME_MAX) -> str:
