@@ -54,3 +54,67 @@ POSTGRES_MISSING = _row(
     "database.url names PostgreSQL, whose driver comes with an extra of the package.",
     "pip install 'doorward[postgres]'",
 )
+
+# --- settings ----------------------------------------------------------------------------------------------------
+
+SETTINGS_REJECTED = _row(
+    "settings_rejected",
+    "The settings are not usable",
+    "At least one setting is wrong; nothing was started and nothing listens.",
+    "doorward check lists every finding with its file, line and fix.",
+)
+SETTINGS_FILE_UNREADABLE = _row(
+    "settings_file_unreadable",
+    "A file named by the settings cannot be read",
+    "The file does not exist, is not a regular readable file, or does not hold what its setting asks for.",
+    "Correct the path (relative paths start at the current directory) or the file's permissions.",
+)
+SETTINGS_SYNTAX = _row(
+    "settings_syntax",
+    "A settings file is not well-formed",
+    "doorward.toml is not TOML 1.0 in UTF-8, or the file named by auth.file is not JSON or TOML.",
+    "Mend the text at the line and column that the finding names.",
+)
+SETTING_UNKNOWN = _row(
+    "setting_unknown",
+    "There is no such setting",
+    "A section, key or DOORWARD_ variable is not known; ignoring it could leave a protection off by a slip of the pen.",
+    "Use the suggested name or remove the line; docs/settings.md lists every setting.",
+)
+SETTING_INVALID = _row(
+    "setting_invalid",
+    "A setting has a value that it cannot have",
+    "The value is of the wrong type, malformed, or outside the range of its setting.",
+    "Write a value of the form that the finding names.",
+)
+SETTING_MISSING = _row(
+    "setting_missing",
+    "A setting is needed and not there",
+    "Another setting makes this one necessary.",
+    "Set it, or change the setting that asks for it.",
+)
+SETTING_CONFLICT = _row(
+    "setting_conflict",
+    "Two settings contradict each other",
+    "Each value is legal by itself, but they cannot both be followed.",
+    "Change one of the two settings that the finding names.",
+)
+SETTING_UNSAFE = _row(
+    "setting_unsafe",
+    "A setting is not safe in production",
+    "The value belongs to development: a key that everybody knows, plain HTTP, or trust in every address.",
+    "Use keys of your own (openssl rand -hex 32), https addresses, and the narrowest trust that works.",
+)
+SETTING_NOT_IN_RELEASE = _row(
+    "setting_not_in_release",
+    "A setting asks for a part that this release does not have",
+    "The setting is known, but following it needs a part that is not built; ignoring it would be worse than refusing.",
+    "Remove the setting, or use a release that has the part.",
+)
+SETTING_WITHOUT_EFFECT = _row(
+    "setting_without_effect",
+    "A setting has no effect here",
+    "What the setting governs is switched off, cut short by another setting, or not part of this release.",
+    "Nothing breaks; remove the setting or change the other one.",
+    level="warning",
+)
