@@ -1,0 +1,132 @@
+"""From `database.url` to an open store.
+
+Reads the URL, refuses a database that is newer than this program, migrates one that is behind, and hands out the engine.
+The PostgreSQL driver is imported only here and only for its own URLs.
+"""
+
+import asyncio
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from doorward.base.errors import DoorwardError
+from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID, POSTGRES_MISSING
+from doorward.store.schema import REVISION, judge_revision, refuse_behind
+from doorward.store.sql import Store
+from doorward.store.sqlite import SqliteStore, connect_reader, connect_writer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteAddress:
+    """A database in a file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresAddress:
+    """A database on a server; `url` may hold a password."""
+
+    url: str
+
+
+Address: TypeAlias = SqliteAddress | PostgresAddress
+
+
+def read_url(url: str) -> Address:
+    """Read `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`.
+
+    Raises `DoorwardError` (`database_url_invalid`), which never quotes the URL: it may hold a password.
+    """
+    if url.startswith(_SQLITE):
+        return SqliteAddress(path=_sqlite_path(url.removeprefix(_SQLITE)))
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme in {"postgresql", "postgres"}:
+        return PostgresAddress(url=_postgres_url(url))
+    raise DoorwardError(DATABASE_URL_INVALID, reason="the URL begins with neither sqlite:/// nor postgresql://")
+
+
+def _sqlite_path(name: str) -> Path:
+    if not name or name.endswith("/") or name == ":memory:":
+        raise DoorwardError(DATABASE_URL_INVALID, reason="SQLite needs the name of a file")
+    if any(mark in name for mark in "?#\0"):
+        raise DoorwardError(DATABASE_URL_INVALID, reason="a SQLite URL takes no parameters")
+    return Path(name)
+
+
+def _postgres_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise DoorwardError(DATABASE_URL_INVALID, reason="malformed host") from error
+    if not parts.path.strip("/") and "dbname=" not in parts.query and "database=" not in parts.query:
+        raise DoorwardError(DATABASE_URL_INVALID, reason="no database is named")
+    return url
+
+
+async def open_store(url: str, *, auto_migrate: bool) -> Store:
+    """Open the database, creating a SQLite file that is missing and bringing an older schema up to date.
+
+    With `auto_migrate` off a PostgreSQL database that is behind is refused; a SQLite file belongs to this program alone
+    and is always migrated. Raises `DoorwardError`: `database_url_invalid`, `database_unreachable`, `database_newer`,
+    `database_behind`, `database_migration_failed`, `postgres_missing`.
+    """
+    address = read_url(url)
+    if isinstance(address, SqliteAddress):
+        return await _open_sqlite(address.path)
+    return await _open_postgres(address.url, auto_migrate=auto_migrate)
+
+
+async def _open_sqlite(path: Path) -> Store:
+    try:
+        writer = connect_writer(path)
+    except (OSError, sqlite3.Error) as error:
+        raise DoorwardError(DATABASE_UNREACHABLE, path=path, reason=f"{type(error).__name__}: {error}") from error
+    try:
+        if judge_revision(_sqlite_revision(writer)) == "behind":
+            await asyncio.to_thread(_migrate_sqlite, path)
+        return SqliteStore(path, writer, connect_reader(path))
+    except BaseException:
+        writer.close()
+        raise
+
+
+def _sqlite_revision(connection: sqlite3.Connection) -> str | None:
+    try:
+        row = connection.execute(REVISION.sqlite).fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # there is no such table yet
+            return None
+        raise
+    return None if row is None else str(row[0])
+
+
+def _migrate_sqlite(path: Path) -> None:
+    from doorward.store.migrate import migrate_sqlite  # noqa: PLC0415  loads Alembic, which a current database spares
+
+    migrate_sqlite(path)
+
+
+async def _open_postgres(url: str, *, auto_migrate: bool) -> Store:
+    try:
+        from doorward.store import postgres  # noqa: PLC0415  the driver is an extra
+    except ModuleNotFoundError as error:
+        raise DoorwardError(POSTGRES_MISSING, module=error.name) from error
+    store = postgres.PostgresStore(url)
+    try:
+        revision = await store.revision()
+        if judge_revision(revision) == "behind":
+            if not auto_migrate:
+                raise refuse_behind(revision)
+            await store.migrate()
+    except BaseException:
+        await store.close()
+        raise
+    return store

@@ -1,0 +1,33 @@
+"""Which schema a database has, and whether this program can work with it.
+
+Knows the newest revision as a constant, so that the check at the start loads no migration tool; a test holds the
+constant against the migrations themselves.
+"""
+
+from typing import Literal, TypeAlias
+
+from doorward.base.errors import DoorwardError
+from doorward.base.faults import DATABASE_BEHIND, DATABASE_NEWER
+from doorward.store.sql import Sql
+
+HEAD = "0001"
+REVISION = Sql("SELECT version_num FROM alembic_version")
+
+State: TypeAlias = Literal["current", "behind"]
+
+
+def judge_revision(revision: str | None) -> State:
+    """Say whether a database of this revision is current or behind; None is one without any schema.
+
+    Raises `DoorwardError` (`database_newer`) for a revision that this program does not know.
+    """
+    if revision == HEAD:
+        return "current"
+    if revision is None or (revision.isascii() and revision.isdigit() and "0000" < revision < HEAD):
+        return "behind"
+    raise DoorwardError(DATABASE_NEWER, revision=revision, newest_known=HEAD)
+
+
+def refuse_behind(revision: str | None) -> DoorwardError:
+    """Make the refusal for a database that is behind and must not be migrated."""
+    return DoorwardError(DATABASE_BEHIND, revision=revision or "none", newest_known=HEAD)

@@ -1,0 +1,69 @@
+"""Statements about platform tokens: families, their pairs, and the foreign tokens that were exchanged for them.
+
+A family is born by an exchange and ends at a fixed time; each refresh adds a pair to it. Of the opaque token only the
+SHA-256 is stored; of the JWT only its `jti`, which is the id of the pair.
+"""
+
+from doorward.store.sql import Insert, Sql
+
+ADD_FAMILY = Insert(
+    "families",
+    {
+        "id": "text",
+        "user_id": "bigint",
+        "client_id": "text",
+        "cloud": "text",
+        "tid": "text",
+        "oid": "text",
+        "organization_id": "bigint",
+        "generation": "bigint",
+        "created_at": "double precision",
+        "expires_at": "double precision",
+    },
+)
+ADD_PAIR = Insert(
+    "pairs",
+    {
+        "id": "text",
+        "family_id": "text",
+        "generation": "bigint",
+        "platform_digest": "bytea",
+        "issued_at": "double precision",
+        "access_expires_at": "double precision",
+        "platform_expires_at": "double precision",
+    },
+)
+ADD_SEEN = Insert("seen_tokens", {"digest": "bytea", "expires_at": "double precision"}, unique=("digest",))
+IS_SEEN = Sql("SELECT 1 FROM seen_tokens WHERE digest = $1")
+
+_PRESENTED = (
+    "SELECT p.id, p.generation, p.issued_at, p.access_expires_at, p.platform_expires_at, p.revoked_at,"
+    " f.id, f.client_id, f.cloud, f.tid, f.oid, f.generation, f.rotated_at, f.expires_at, f.revoked_at,"
+    " u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled"
+    " FROM pairs p JOIN families f ON f.id = p.family_id JOIN users u ON u.id = f.user_id"
+    " JOIN organizations o ON o.id = u.organization_id"
+)
+BY_PAIR = Sql(f"{_PRESENTED} WHERE p.id = $1")
+BY_PLATFORM_DIGEST = Sql(f"{_PRESENTED} WHERE p.platform_digest = $1")
+
+ADVANCE = Sql("UPDATE families SET generation = $2, rotated_at = $3 WHERE id = $1 AND generation = $4")
+"""Make the next generation the newest one; no row when somebody else has done so."""
+
+REVOKE_PAIR = Sql("UPDATE pairs SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+REVOKE_FAMILY = Sql("UPDATE families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+REVOKE_OF_USER = Sql("UPDATE families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
+REVOKE_OF_CLIENT = Sql("UPDATE families SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL")
+REVOKE_OF_TENANT = Sql("UPDATE families SET revoked_at = $2 WHERE tid = $1 AND revoked_at IS NULL")
+REVOKE_OF_IDENTITY = Sql("UPDATE families SET revoked_at = $3 WHERE tid = $1 AND oid = $2 AND revoked_at IS NULL")
+
+_LISTED = "SELECT id, user_id, client_id, created_at, expires_at FROM families WHERE revoked_at IS NULL"
+LIVING = Sql(f"{_LISTED} AND expires_at > $1 ORDER BY id")
+LIVING_OF_USER = Sql(f"{_LISTED} AND expires_at > $1 AND user_id = $2 ORDER BY id")
+
+SWEEP_FAMILIES = Sql(
+    "DELETE FROM families WHERE id IN (SELECT id FROM families WHERE expires_at < $1 ORDER BY expires_at LIMIT 500)"
+)
+SWEEP_SEEN = Sql(
+    "DELETE FROM seen_tokens WHERE digest IN"
+    " (SELECT digest FROM seen_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT 500)"
+)
