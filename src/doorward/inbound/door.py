@@ -1,0 +1,241 @@
+"""Requests in, replies out: a table of exact paths behind an ASGI callable.
+
+Owns the way of every buffered request: finding its route, reading its body within the route's limit, calling the
+handler, and answering. Refuses unknown paths, wrong methods and bodies that are too large, each in the envelope of the
+prefix it was asked under. Whatever a handler did not foresee becomes one log line and a 500; a client that goes away
+while it still sends is dropped without a word. No framework: routes are a dictionary (docs/adr/0003-inbound.md).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+from doorward.base.clock import Clock
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, PAYLOAD_TOO_LARGE
+from doorward.identity.visit import Trust, Visit
+from doorward.inbound.blame import frames
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CLIENT_GONE = 499  # nginx's number for a client that closed before it was answered; seen in metrics and logs only
+UNKNOWN_ROUTE = "unknown"
+LINGER_BYTES = 1 << 20
+LINGER_SECONDS = 2.0
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+log = logging.getLogger("doorward.inbound")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: `headers` have lower-case names; the door adds Content-Length and X-Request-ID."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Handler: TypeAlias = Callable[[Visit, bytes], Awaitable[Reply]]
+Observe: TypeAlias = Callable[[Visit, str, int, float], None]
+"""Told of every request when it is over: visit, route path or `unknown`, status, seconds."""
+Refuse: TypeAlias = Callable[[Visit, DoorwardError], Reply]
+"""Puts a refusal into the words of one prefix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One endpoint: an exact, percent-encoded path and a method.
+
+    `max_body` is in bytes; 0 means that the endpoint takes no body, and one that is sent is thrown away unread. A GET
+    route answers HEAD as well. The handler may raise `DoorwardError`.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    max_body: int = 0
+
+
+class _ClientGoneError(Exception):
+    """The connection ended before the whole request had arrived."""
+
+
+@final
+class Door:
+    """The ASGI callable over a table of routes."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        *,
+        trust: Trust,
+        clock: Clock,
+        observe: Observe,
+        envelopes: Mapping[str, Refuse],
+    ) -> None:
+        """Take the routes and the envelope of each prefix.
+
+        A prefix is a path without trailing slash and covers itself and everything below it; the longest that fits
+        speaks. Raises `ValueError` for a route that is there twice and when no envelope covers the prefix "".
+        """
+        if "" not in envelopes:
+            raise ValueError('the prefix "" needs an envelope')
+        self._routes = _table(routes)
+        self._trust = trust
+        self._clock = clock
+        self._observe = observe
+        self._envelopes = dict(sorted(envelopes.items(), key=lambda entry: -len(entry[0])))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3, HTTP alone)."""
+        started = self._clock.monotonic()
+        client = scope["client"]
+        visit = self._trust.visit(
+            method=scope["method"],
+            path=scope["raw_path"].decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            raw_headers=scope["headers"],
+            peer=client[0] if client else "",
+            scheme=scope["scheme"],
+        )
+        methods = self._routes.get(visit.path)
+        label = UNKNOWN_ROUTE if methods is None else visit.path
+        try:
+            status = await self._respond(visit, methods, receive, send)
+        except (_ClientGoneError, asyncio.CancelledError):
+            # Cancelled only when the drain is over its time, and then there is no connection left to answer on.
+            status = CLIENT_GONE
+        self._observe(visit, label, status, self._clock.monotonic() - started)
+
+    async def _respond(self, visit: Visit, methods: Mapping[str, Route] | None, receive: Receive, send: Send) -> int:
+        """Answer `visit` and give the status."""
+        extra: tuple[tuple[bytes, bytes], ...] = ()
+        unread = False
+        try:
+            reply = await self._handled(visit, methods, receive)
+        except _ClientGoneError:
+            raise
+        except DoorwardError as refusal:
+            reply = self._refused(visit, refusal)
+            unread = refusal.row is PAYLOAD_TOO_LARGE
+            extra = _headers_of(refusal, methods)
+        except (Exception, asyncio.CancelledError) as defect:
+            if _is_cancelled(defect):
+                raise
+            facts = {"request_id": visit.request_id, **frames(defect)}
+            log.error("request.failed", extra={"facts": facts})  # noqa: TRY400 - a traceback with values may hold a token
+            reply = self._refused(visit, DoorwardError(INTERNAL_ERROR))
+        start = {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [
+                *reply.headers,
+                *extra,
+                (b"content-length", b"%d" % len(reply.body)),
+                (b"x-request-id", visit.request_id.encode()),
+            ],
+        }
+        await send(start)
+        if unread:
+            await _linger(reply.body, receive, send)
+        else:
+            await send({"type": "http.response.body", "body": reply.body})
+        return reply.status
+
+    async def _handled(self, visit: Visit, methods: Mapping[str, Route] | None, receive: Receive) -> Reply:
+        if methods is None:
+            raise DoorwardError(NOT_FOUND)
+        route = methods.get(visit.method)
+        if route is None:
+            raise DoorwardError(METHOD_NOT_ALLOWED)
+        body = await _read(visit, route.max_body, receive) if route.max_body else b""
+        try:
+            return await route.handler(visit, body)
+        except DoorwardError as refusal:
+            level = _LEVELS[refusal.row.level]
+            if log.isEnabledFor(level):
+                facts = {"request_id": visit.request_id, "code": refusal.code, **refusal.facts}
+                log.log(level, "request.refused", extra={"facts": facts})
+            raise
+
+    def _refused(self, visit: Visit, refusal: DoorwardError) -> Reply:
+        for prefix, refuse in self._envelopes.items():
+            if visit.path.startswith(prefix) and visit.path[len(prefix) : len(prefix) + 1] in {"", "/"}:
+                return refuse(visit, refusal)
+        return self._envelopes[""](visit, refusal)
+
+
+def _table(routes: Iterable[Route]) -> dict[str, dict[str, Route]]:
+    table: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        methods = table.setdefault(route.path, {})
+        if route.method in methods:
+            raise ValueError(f"{route.method} {route.path} is there twice")
+        methods[route.method] = route
+    for methods in table.values():
+        if "GET" in methods:
+            methods.setdefault("HEAD", methods["GET"])
+    return table
+
+
+def _is_cancelled(defect: BaseException) -> bool:
+    """Tell a request that is being cut off from a handler that tripped over somebody else's cancelled future."""
+    task = asyncio.current_task()
+    return isinstance(defect, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _headers_of(refusal: DoorwardError, methods: Mapping[str, Route] | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Give the headers that belong to a refusal in every envelope."""
+    if refusal.row is METHOD_NOT_ALLOWED and methods:
+        return ((b"allow", ", ".join(sorted(methods)).encode()),)
+    if refusal.row is PAYLOAD_TOO_LARGE:
+        return ((b"connection", b"close"),)
+    if refusal.retry_after is not None:
+        return ((b"retry-after", b"%d" % refusal.retry_after),)
+    return ()
+
+
+async def _read(visit: Visit, limit: int, receive: Receive) -> bytes:
+    """Read the body.
+
+    Raises `DoorwardError` with PAYLOAD_TOO_LARGE as soon as more than `limit` bytes are announced or have come.
+    """
+    announced = visit.header(b"content-length")
+    if announced is not None and int(announced) > limit:
+        raise DoorwardError(PAYLOAD_TOO_LARGE, limit=limit)
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientGoneError
+        body = body + message["body"] if body else message["body"]
+        more = message["more_body"]
+        if len(body) > limit:
+            raise DoorwardError(PAYLOAD_TOO_LARGE, limit=limit)
+    return body
+
+
+async def _linger(body: bytes, receive: Receive, send: Send) -> None:
+    """Send the answer to a body that is still coming, and read on for a moment before closing.
+
+    Closing a socket with unread bytes resets the connection, and the reset can overtake the answer.
+    """
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    left = LINGER_BYTES
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message["more_body"]:
+                    break
+                left -= len(message["body"])
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b""})
