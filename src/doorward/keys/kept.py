@@ -1,0 +1,76 @@
+"""The providers' last good key documents, kept where a restart and other processes find them.
+
+A restart during a provider's outage must still be able to check signatures, so every good document is written down as
+it came. Whoever reads it back parses it again: the database is not trusted to have kept it whole.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, final
+
+from doorward.base.clock import Clock
+from doorward.store import changes, key_sets
+from doorward.store.sql import Cursor, Store
+
+CHANGE = "key_sets"
+"""The kind of change that tells other processes of a younger document; its subject is the address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDocument:
+    """A key document as it came from `url`; `fetched_at` is in seconds since the epoch."""
+
+    url: str
+    document: bytes
+    fetched_at: float
+
+
+class KeptDocuments(Protocol):
+    """Where documents are kept. Both methods may raise `DoorwardError`; nobody's request depends on them."""
+
+    async def load(self) -> list[KeptDocument]:
+        """Give every kept document."""
+        ...
+
+    async def keep(self, kept: KeptDocument) -> None:
+        """Keep a document in place of an older one of the same address."""
+        ...
+
+
+@final
+class StoredDocuments:
+    """Documents kept in the database."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """Keep documents in `store`."""
+        self._store = store
+        self._clock = clock
+
+    async def load(self) -> list[KeptDocument]:
+        """Give every kept document."""
+        rows = await self._store.read(lambda cursor: cursor.all(key_sets.ALL))
+        return [
+            KeptDocument(url=str(url), document=str(document).encode(), fetched_at=float(at))
+            for url, document, at in rows
+        ]
+
+    async def keep(self, kept: KeptDocument) -> None:
+        """Keep a document in place of an older one, and tell the other processes."""
+        now = self._clock.now()
+
+        async def replace(cursor: Cursor) -> None:
+            if await cursor.run(key_sets.KEEP, kept.url, kept.document.decode(), kept.fetched_at):
+                await changes.note_change(cursor, now, CHANGE, kept.url)
+
+        await self._store.write(replace)
+
+
+@final
+class ForgottenDocuments:
+    """Documents kept nowhere: for a process without a database."""
+
+    async def load(self) -> list[KeptDocument]:
+        """Give none."""
+        return []
+
+    async def keep(self, kept: KeptDocument) -> None:
+        """Forget the document."""
