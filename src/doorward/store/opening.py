@@ -1,6 +1,6 @@
 """From `database.url` to an open store.
 
-Reads the URL, refuses a database that is newer than this program, migrates one that is behind, and hands out the engine.
+Reads the URL, refuses a database that is newer than this program, migrates one that is behind, hands out the engine.
 The PostgreSQL driver is imported only here and only for its own URLs.
 """
 
@@ -8,17 +8,14 @@ import asyncio
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID, POSTGRES_MISSING
-from doorward.store.schema import REVISION, judge_revision, refuse_behind
+from doorward.store.schema import REVISION, judge_revision
 from doorward.store.sql import Store
 from doorward.store.sqlite import SqliteStore, connect_reader, connect_writer
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 _SQLITE = "sqlite:///"
 
@@ -90,7 +87,7 @@ async def _open_sqlite(path: Path) -> Store:
     except (OSError, sqlite3.Error) as error:
         raise DoorwardError(DATABASE_UNREACHABLE, path=path, reason=f"{type(error).__name__}: {error}") from error
     try:
-        if judge_revision(_sqlite_revision(writer)) == "behind":
+        if judge_revision(_sqlite_revision(writer), may_migrate=True) == "behind":
             await asyncio.to_thread(_migrate_sqlite, path)
         return SqliteStore(path, writer, connect_reader(path))
     except BaseException:
@@ -122,9 +119,7 @@ async def _open_postgres(url: str, *, auto_migrate: bool) -> Store:
     store = postgres.PostgresStore(url)
     try:
         revision = await store.revision()
-        if judge_revision(revision) == "behind":
-            if not auto_migrate:
-                raise refuse_behind(revision)
+        if judge_revision(revision, may_migrate=auto_migrate) == "behind":
             await store.migrate()
     except BaseException:
         await store.close()

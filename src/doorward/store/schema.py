@@ -16,18 +16,16 @@ REVISION = Sql("SELECT version_num FROM alembic_version")
 State: TypeAlias = Literal["current", "behind"]
 
 
-def judge_revision(revision: str | None) -> State:
+def judge_revision(revision: str | None, *, may_migrate: bool) -> State:
     """Say whether a database of this revision is current or behind; None is one without any schema.
 
-    Raises `DoorwardError` (`database_newer`) for a revision that this program does not know.
+    Raises `DoorwardError`: `database_newer` for a revision that this program does not know, `database_behind` for one
+    that is behind where migrating it is not allowed.
     """
     if revision == HEAD:
         return "current"
-    if revision is None or (revision.isascii() and revision.isdigit() and "0000" < revision < HEAD):
-        return "behind"
-    raise DoorwardError(DATABASE_NEWER, revision=revision, newest_known=HEAD)
-
-
-def refuse_behind(revision: str | None) -> DoorwardError:
-    """Make the refusal for a database that is behind and must not be migrated."""
-    return DoorwardError(DATABASE_BEHIND, revision=revision or "none", newest_known=HEAD)
+    if revision is not None and not (revision.isascii() and revision.isdigit() and "0000" < revision < HEAD):
+        raise DoorwardError(DATABASE_NEWER, revision=revision, newest_known=HEAD)
+    if not may_migrate:
+        raise DoorwardError(DATABASE_BEHIND, revision=revision or "none", newest_known=HEAD)
+    return "behind"

@@ -29,13 +29,13 @@ class Sql:
 
     __slots__ = ("postgres", "sqlite")
 
-    def __init__(self, text: str, *, for_update: bool = False) -> None:
+    def __init__(self, text: str, *, for_update_of: str = "") -> None:
         """Take a statement with parameters `$1`, `$2` and so on, none of them inside a string literal.
 
-        With `for_update` a SELECT also locks the rows that it finds until the use case ends. SQLite needs no words for
-        that: its one writer excludes every other.
+        A SELECT also locks the rows that it finds in the table, or under the alias, `for_update_of`, until the use case
+        ends. SQLite needs no words for that: its one writer excludes every other.
         """
-        self.postgres = f"{text} FOR UPDATE" if for_update else text
+        self.postgres = f"{text} FOR UPDATE OF {for_update_of}" if for_update_of else text
         self.sqlite = _PARAMETER.sub(r"?\1", text)
 
 
@@ -157,7 +157,7 @@ class Violation(Exception):
 
 
 class UniqueViolation(Violation):
-    """Another row has the same key."""
+    """Another row has the same key. It ends the use case: let it out, and begin again with another `write`."""
 
 
 class ForeignKeyViolation(Violation):
@@ -175,6 +175,10 @@ class StoreClosed(Exception):
 
 class UseCaseSuspended(RuntimeError):
     """A use case awaited something other than its cursor, which would keep a transaction open for as long."""
+
+
+class UseCaseWentOn(RuntimeError):
+    """A use case caught a violation and went on; the transaction was lost at that point, so nothing of it was kept."""
 
 
 class ReadOnly(RuntimeError):

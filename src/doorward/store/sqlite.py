@@ -34,6 +34,7 @@ from doorward.store.sql import (
     UniqueViolation,
     UseCase,
     UseCaseSuspended,
+    UseCaseWentOn,
     unavailable,
 )
 
@@ -123,11 +124,12 @@ class SqliteCursor:
     database at an old moment.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "failed")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Work on `connection`."""
+        """Work on `connection`; `failed` says that a statement of the present use case was refused."""
         self._connection = connection
+        self.failed = False
 
     async def one(self, sql: Sql, *params: Param) -> Row | None:
         """Give the first row, or None when there is none."""
@@ -136,7 +138,7 @@ class SqliteCursor:
             row = cast("Row | None", cursor.fetchone())
             cursor.close()
         except sqlite3.Error as error:
-            raise judge(error) from error
+            raise self._refused(error) from error
         return row
 
     async def all(self, sql: Sql, *params: Param) -> list[Row]:
@@ -144,21 +146,25 @@ class SqliteCursor:
         try:
             return self._connection.execute(sql.sqlite, params).fetchall()
         except sqlite3.Error as error:
-            raise judge(error) from error
+            raise self._refused(error) from error
 
     async def run(self, sql: Sql, *params: Param) -> int:
         """Execute a change and give the number of rows that it touched."""
         try:
             return self._connection.execute(sql.sqlite, params).rowcount
         except sqlite3.Error as error:
-            raise judge(error) from error
+            raise self._refused(error) from error
 
     async def insert(self, insert: Insert, *params: Param) -> bool:
         """Insert one row; False when its unique columns were taken."""
         try:
             return self._connection.execute(insert.sqlite, params).rowcount == 1
         except sqlite3.Error as error:
-            raise judge(error) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: sqlite3.Error) -> Exception:
+        self.failed = True
+        return judge(error)
 
 
 class SqliteReadCursor(SqliteCursor):
@@ -166,11 +172,11 @@ class SqliteReadCursor(SqliteCursor):
 
     __slots__ = ()
 
-    async def run(self, sql: Sql, *params: Param) -> int:
+    async def run(self, sql: Sql, *_params: Param) -> int:
         """Refuse: a change needs `Store.write`."""
         raise ReadOnly(sql.sqlite)
 
-    async def insert(self, insert: Insert, *params: Param) -> bool:
+    async def insert(self, insert: Insert, *_params: Param) -> bool:
         """Refuse: a change needs `Store.write`."""
         raise ReadOnly(insert.sqlite)
 
@@ -202,7 +208,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, answer: Callable[[list[Outcome]], None]) -> None:
         """Write through `connection`; `answer` is called from the thread, once for each transaction."""
         self._connection = connection
-        self._cursor: Cursor = SqliteCursor(connection)
+        self._cursor = SqliteCursor(connection)
         self._answer = answer
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="doorward-sqlite-writer", daemon=True)
@@ -244,8 +250,7 @@ class Writer:
         outcomes: list[Outcome] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                outcomes.append(self._part(job, alone=len(batch) == 1))
+            outcomes.extend(self._part(job, alone=len(batch) == 1) for job in batch)
             self._connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001  whatever it is, the waiters must hear it, and the thread must live
             return self._lose(batch, outcomes, error)
@@ -278,7 +283,11 @@ class Writer:
 
     def _perform(self, work: UseCase[Any] | Sequence[Append]) -> object:
         if callable(work):
-            return drive(work(self._cursor))
+            self._cursor.failed = False
+            result = drive(work(self._cursor))
+            if self._cursor.failed:
+                raise UseCaseWentOn("a use case went on after a statement was refused")
+            return result
         try:
             execute = self._connection.execute
             return [execute(insert.sqlite, params).rowcount == 1 for insert, params in work]
@@ -321,6 +330,8 @@ class SqliteStore:
 
     async def append(self, rows: Sequence[Append]) -> list[bool]:
         """Append rows, all or none, on the writer thread."""
+        if not rows:
+            return []
         return cast("list[bool]", await self._queued(rows))
 
     def _queued(self, work: UseCase[Any] | Sequence[Append]) -> "asyncio.Future[Any]":

@@ -201,7 +201,7 @@ _TABLES = (
         detail text
     {end}
     """,
-    # An id of a change is never given twice, not even when all rows were swept: each process remembers the last it read.
+    # An id of a change is never given twice, even when all rows were swept: each process remembers the last it read.
     """
     CREATE TABLE changes (
         id {identity},
