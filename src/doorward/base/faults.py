@@ -118,3 +118,59 @@ SETTING_WITHOUT_EFFECT = _row(
     "Nothing breaks; remove the setting or change the other one.",
     level="warning",
 )
+
+# --- keys and the operator's commands ----------------------------------------------------------------------------
+
+KEYS_NOT_OPENED = _row(
+    "keys_not_opened",
+    "The stored keys were sealed with another encryption key",
+    "The database came without its key file, or secrets.encryption_key was changed.",
+    "Restore the key file that belongs to this database (docs/backup.md). If it is lost: doorward keys rotate "
+    "--discard-unreadable makes a new ring; every access_token issued before is then refused.",
+)
+KEY_FILE_UNUSABLE = _row(
+    "key_file_unusable",
+    "The key file cannot be used",
+    "The file beside the SQLite database that holds the generated keys cannot be read or written, or is not a key file.",
+    "Check its owner and mode (0600), or restore it from the backup that the database came from.",
+)
+NOT_THERE = _row(
+    "not_there",
+    "There is nothing of that name",
+    "The command names something that does not exist; nothing was changed.",
+    "The list command of the same noun shows what there is.",
+)
+ALREADY_THERE = _row(
+    "already_there",
+    "That exists already",
+    "The command would add something that is there; nothing was changed.",
+    "Use what is there, remove it first, or choose another name.",
+)
+VALUE_REFUSED = _row(
+    "value_refused",
+    "A value is not acceptable",
+    "An argument of the command is malformed, or contradicts another; nothing was changed.",
+    "The line above says which argument and what it must look like; --help shows them all.",
+)
+
+# --- listening ---------------------------------------------------------------------------------------------------
+
+ADDRESS_IN_USE = _row(
+    "address_in_use",
+    "The address is already in use",
+    "Another program, or another Doorward, listens on this address and port.",
+    "Stop the other program, or choose another port in server.listen and server.admin_listen.",
+)
+ADDRESS_UNUSABLE = _row(
+    "address_unusable",
+    "The address cannot be listened on",
+    "It is not of the form HOST:PORT, this machine has no such address, or the port is below 1024 and reserved for root.",
+    'Write server.listen as "127.0.0.1:8080", "0.0.0.0:8080" or "[::]:8080", with a port from 1024 up.',
+)
+TLS_UNUSABLE = _row(
+    "tls_unusable",
+    "The TLS certificate cannot be used",
+    "A file is missing or unreadable, is not PEM, the key is encrypted, or key and certificate do not belong together.",
+    "Check server.tls_certificate (with its chain) and server.tls_key (unencrypted, readable by the user that runs "
+    "Doorward).",
+)
