@@ -164,7 +164,7 @@ ADDRESS_IN_USE = _row(
 ADDRESS_UNUSABLE = _row(
     "address_unusable",
     "The address cannot be listened on",
-    "It is not of the form HOST:PORT, this machine has no such address, or the port is below 1024 and reserved for root.",
+    "It is not of the form HOST:PORT, this machine has no such address, or the port is below 1024 and kept for root.",
     'Write server.listen as "127.0.0.1:8080", "0.0.0.0:8080" or "[::]:8080", with a port from 1024 up.',
 )
 TLS_UNUSABLE = _row(

@@ -46,6 +46,9 @@ _PRESENTED = (
 BY_PAIR = Sql(f"{_PRESENTED} WHERE p.id = $1")
 BY_PLATFORM_DIGEST = Sql(f"{_PRESENTED} WHERE p.platform_digest = $1")
 
+LOCK_FAMILY = Sql("SELECT id FROM families WHERE id = $1", for_update=True)
+"""Two refreshes of one family take turns from here on."""
+
 ADVANCE = Sql("UPDATE families SET generation = $2, rotated_at = $3 WHERE id = $1 AND generation = $4")
 """Make the next generation the newest one; no row when somebody else has done so."""
 

@@ -1,0 +1,152 @@
+"""The ring of our own token keys: the newest signs, all verify until the last token under the oldest has expired.
+
+Keys live in the database, each sealed with the encryption key, so that replicas share them and a copied database alone
+signs nothing. Rotation signs nobody out. Refuses to start over a ring that cannot be opened: making a new one silently
+would end every session (token-exchange reference 3.1).
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from doorward.base.clock import Clock, rfc3339
+from doorward.base.entropy import Entropy, ordered_id
+from doorward.base.errors import DoorwardError
+from doorward.base.faults import KEYS_NOT_OPENED
+from doorward.protocol.sealing import NotOpened, Sealer
+from doorward.protocol.signing import Algorithm, TokenKey, UnknownHeader, draw_secret, open_token
+from doorward.store import Cursor, Store, changes, signing_keys
+
+PURPOSE = "access_token"
+CHANGE_KIND = "keys"
+RELOAD_INTERVAL = 0.25
+_log = logging.getLogger("doorward.keys")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingEntry:
+    """One key of the ring as it is stored; times are seconds since the epoch."""
+
+    key: TokenKey
+    created_at: float
+    retires_at: float | None
+
+    def to_json(self, *, active: bool) -> dict[str, object]:
+        """Give the members that `keys list` prints."""
+        return {
+            "id": self.key.kid,
+            "use": "sig",
+            "algorithm": self.key.algorithm,
+            "created_at": rfc3339(self.created_at),
+            "active": active,
+        }
+
+
+class KeyRing:
+    """The keys of this process; `load` reads them from the database, `follow` is called when they have changed."""
+
+    def __init__(
+        self,
+        store: Store,
+        sealer: Sealer,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        algorithm: Algorithm,
+        retirement: float,
+    ) -> None:
+        """Hold the ring of `store`.
+
+        `algorithm` is that of new tokens. `retirement` is for how many seconds a key still verifies after another has
+        taken its place: the longest life of a token.
+        """
+        self._store = store
+        self._sealer = sealer
+        self._clock = clock
+        self._entropy = entropy
+        self._algorithm: Algorithm = algorithm
+        self._retirement = retirement
+        self._entries: tuple[RingEntry, ...] = ()
+        self._by_header: dict[bytes, TokenKey] = {}
+        self._active: TokenKey | None = None
+        self._reloaded_at = clock.monotonic()
+
+    async def load(self) -> None:
+        """Read the ring, and begin it where it has no key of the configured algorithm.
+
+        Raises `DoorwardError` (`keys_not_opened`) when a stored key was sealed with another encryption key.
+        """
+        await self.reload()
+        if self._active is None:
+            await self.rotate()
+
+    async def reload(self) -> None:
+        """Read the ring again, as another process may have changed it; raises as `load` does."""
+        now = self._clock.now()
+        rows = await self._store.read(lambda cursor: cursor.all(signing_keys.ALL, PURPOSE))
+        entries = (self._open(row) for row in rows)
+        self._take(tuple(e for e in entries if e.retires_at is None or e.retires_at > now))
+
+    async def rotate(self) -> RingEntry:
+        """Add a key that signs from now on; the others verify until the last token under them has expired."""
+        now = self._clock.now()
+        key = TokenKey.of(ordered_id(self._entropy, now), self._algorithm, draw_secret(self._entropy))
+        sealed = self._sealer.seal(key.secret, _context(key.kid), self._entropy)
+
+        async def add(cursor: Cursor) -> None:
+            await cursor.run(signing_keys.ADD, key.kid, PURPOSE, key.algorithm, sealed, now)
+            await cursor.run(signing_keys.RETIRE_OTHERS, PURPOSE, key.kid, now + self._retirement)
+            await changes.note_change(cursor, now, CHANGE_KIND, key.kid)
+
+        await self._store.write(add)
+        _log.info("keys.rotated", extra={"facts": {"kid": key.kid, "algorithm": key.algorithm}})
+        await self.reload()
+        return RingEntry(key=key, created_at=now, retires_at=None)
+
+    def sign(self, claims: bytes) -> str:
+        """Sign JSON claims with the newest key; gives a compact JWT."""
+        if self._active is None:
+            raise RuntimeError("the key ring has not been loaded")
+        return self._active.sign(claims)
+
+    async def open(self, token: str) -> bytes:
+        """Give the JSON claims of a token that this ring signed; raises `NotOurs`.
+
+        A header that no key of this process writes may belong to a key that another process has just made, so the ring
+        is read again, at most four times a second however many such tokens come.
+        """
+        try:
+            return open_token(token, self._by_header)
+        except UnknownHeader:
+            if self._clock.monotonic() - self._reloaded_at < RELOAD_INTERVAL:
+                raise
+            self._reloaded_at = self._clock.monotonic()
+            await self.reload()
+            return open_token(token, self._by_header)
+
+    def entries(self) -> list[dict[str, object]]:
+        """Give what `keys list` prints, newest first."""
+        return [entry.to_json(active=entry.key is self._active) for entry in self._entries]
+
+    def public_keys(self) -> list[dict[str, str]]:
+        """Give the public keys as JWKs; none while signing is symmetric."""
+        return [jwk for entry in self._entries if (jwk := entry.key.jwk()) is not None]
+
+    def _open(self, row: Sequence[Any]) -> RingEntry:
+        kid, algorithm, sealed, created_at, retires_at = row
+        try:
+            secret = self._sealer.open(sealed, _context(kid))
+        except NotOpened as error:
+            raise DoorwardError(KEYS_NOT_OPENED, kid=kid) from error
+        return RingEntry(key=TokenKey.of(kid, algorithm, secret), created_at=created_at, retires_at=retires_at)
+
+    def _take(self, entries: tuple[RingEntry, ...]) -> None:
+        self._entries = entries
+        self._by_header = {entry.key.header: entry.key for entry in entries}
+        signing = (e.key for e in entries if e.retires_at is None and e.key.algorithm == self._algorithm)
+        self._active = next(signing, None)
+
+
+def _context(kid: str) -> str:
+    return f"signing_keys/{kid}"
