@@ -1,0 +1,219 @@
+"""All listeners in one event loop, from the first connection to the last.
+
+Owns the run of a serving process: signals, the graceful stop and its time limit. When asked to stop, listeners are
+drained one after another in the order given, so the admin listener, named last, can be asked about the others until the
+end. uvicorn's own `Server` is not used: it takes the signals for itself, ends by raising them again, and knows one
+listener. A second request to stop cuts everything off.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager
+from email.utils import formatdate
+from typing import Any, TypeVar, cast, final
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from doorward.base.clock import Clock
+from doorward.base.entropy import Entropy
+from doorward.identity.visit import REQUEST_ID_BYTES
+from doorward.inbound.listen import BACKLOG, Listener, address_of
+from doorward.inbound.wire import Wire
+
+T = TypeVar("T")
+TICK_SECONDS = 1.0
+SETTLE_SECONDS = 0.05
+CUT_SECONDS = 1.0
+
+log = logging.getLogger("doorward.inbound")
+
+
+@final
+class Run:
+    """One run of the process, and whether somebody has asked it to end; made inside the event loop."""
+
+    def __init__(self) -> None:
+        self._stopping = asyncio.Event()
+        self._forced = asyncio.Event()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Say whether the process has been asked to end; readiness is off from then on."""
+        return self._stopping.is_set()
+
+    @property
+    def is_forced(self) -> bool:
+        """Say whether it has been asked twice, and waits for nobody."""
+        return self._forced.is_set()
+
+    def stop(self) -> None:
+        """Ask for the end; a second call asks for it at once."""
+        if self._stopping.is_set():
+            self._forced.set()
+        self._stopping.set()
+
+    async def wait_for_stop(self) -> None:
+        """Wait until somebody asks for the end."""
+        await self._stopping.wait()
+
+    async def wait_for_force(self) -> None:
+        """Wait until somebody asks for the end a second time."""
+        await self._forced.wait()
+
+
+@contextmanager
+def signals(run: Run, reload: Callable[[], None]) -> Generator[None]:
+    """Let SIGTERM and SIGINT stop `run` and SIGHUP call `reload`, in the event loop of the main thread."""
+    loop = asyncio.get_running_loop()
+    handlers = {signal.SIGTERM: run.stop, signal.SIGINT: run.stop, signal.SIGHUP: reload}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` in an event loop of the kind that serves fastest here, and give its result."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+async def serve(
+    listeners: Sequence[Listener],
+    run: Run,
+    *,
+    clock: Clock,
+    entropy: Entropy,
+    drain_timeout: float,
+    started: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer on all listeners until `run` is stopped, then drain them in their order.
+
+    `started` is called once all of them answer. Returns when the last connection is closed, or `drain_timeout` seconds
+    after the stop, when those still open were cut off.
+    """
+    loop = asyncio.get_running_loop()
+    doors = [_Accepting(listener, clock, entropy) for listener in listeners]
+    for door in doors:
+        await door.open()
+    ticker = loop.create_task(_tick(doors))
+    started()
+    await run.wait_for_stop()
+    log.info("process.draining", extra={"facts": {"seconds": drain_timeout}})
+    deadline = loop.time() + drain_timeout
+    try:
+        for door in doors:
+            await door.drain(run, deadline)
+    finally:
+        ticker.cancel()
+
+
+@final
+class _Accepting:
+    """A listener at work: its connections, and the requests that run on them."""
+
+    def __init__(self, listener: Listener, clock: Clock, entropy: Entropy) -> None:
+        self._listener = listener
+        self._clock = clock
+        self._entropy = entropy
+        self._state = ServerState()
+        self._config = Config(
+            app=cast("Any", listener.app),  # our own ASGI types are wider than uvicorn's typed dictionaries
+            http=Wire,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=cast("int", listener.limits.idle_seconds),  # only ever handed to loop.call_later
+        )
+        self._config.load()
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Begin to take connections."""
+        loop = asyncio.get_running_loop()
+        self.tick()
+        self._server = await loop.create_server(
+            lambda: self._wire(loop), sock=self._listener.socket, ssl=self._listener.tls, backlog=BACKLOG
+        )
+        facts = {"listener": self._listener.name, "address": address_of(self._listener.socket)}
+        log.info("listener.open", extra={"facts": facts})
+
+    def tick(self) -> None:
+        """Renew the Date header and end connections whose clients are late; called once a second."""
+        self._state.default_headers = [(b"date", formatdate(self._clock.now(), usegmt=True).encode())]
+        now = asyncio.get_running_loop().time()
+        for wire in self._wires():
+            wire.end_if_late(now)
+
+    async def drain(self, run: Run, deadline: float) -> None:
+        """Take no more connections, answer what has been asked, and close; after `deadline`, or by force, cut."""
+        if self._server is not None:
+            self._server.close()
+        # What the kernel has already taken for us is read once more before idle connections are closed under it.
+        await asyncio.sleep(0 if run.is_forced else SETTLE_SECONDS)
+        for wire in self._wires():
+            wire.shutdown()
+        await self._settle(run, deadline)
+        if self._state.connections or self._state.tasks:
+            await self._cut()
+        log.info("listener.closed", extra={"facts": {"listener": self._listener.name}})
+
+    async def _settle(self, run: Run, deadline: float) -> None:
+        """Wait until nothing runs any more, or for the deadline or force, whichever comes first."""
+        loop = asyncio.get_running_loop()
+        ends = {loop.create_task(self._all_done()), loop.create_task(run.wait_for_force())}
+        await asyncio.wait(ends, timeout=max(0.0, deadline - loop.time()), return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+
+    async def _all_done(self) -> None:
+        while pending := [*self._state.tasks, *(wire.lost for wire in self._wires())]:
+            await asyncio.wait(pending)
+
+    async def _cut(self) -> None:
+        facts = {"listener": self._listener.name, "requests": len(self._state.tasks)}
+        log.warning("listener.cut_off", extra={"facts": facts})
+        for wire in self._wires():
+            wire.cut()
+        tasks = list(self._state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CUT_SECONDS)
+
+    def _wires(self) -> list[Wire]:
+        return cast("list[Wire]", list(self._state.connections))
+
+    def _wire(self, loop: asyncio.AbstractEventLoop) -> Wire:
+        return Wire(
+            self._config,
+            self._state,
+            loop=loop,
+            limits=self._listener.limits,
+            request_id=lambda: self._entropy.draw(REQUEST_ID_BYTES).hex(),
+        )
+
+
+async def _tick(doors: Sequence[_Accepting]) -> None:
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        for door in doors:
+            door.tick()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - there is none for every platform, and asyncio's own loop serves as well
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

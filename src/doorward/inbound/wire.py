@@ -1,0 +1,234 @@
+"""One client connection: uvicorn's HTTP/1.1 protocol with the limits that it lacks.
+
+Owns how much and how slowly a client may send before a request is complete, and what happens to input that is no HTTP.
+uvicorn would wait for a head for ever, take one of any size, and log a warning for every line of garbage; here a slow
+or oversized head ends the connection with 408 or 431, garbage with 400, each with one line in the log. Built on the
+attributes of `HttpToolsProtocol` that uvicorn's own code uses; tests/inbound/test_wire.py holds every one of them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any, cast, final
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+log = logging.getLogger("doorward.inbound")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long and how large requests may be, in seconds and bytes (settings server.head_limit and its neighbours).
+
+    `head_seconds` runs from the first byte, or from the connection where none comes; `body_seconds` from the end of the
+    head; `idle_seconds` between two requests of one connection.
+    """
+
+    head_bytes: int = 32 * 1024
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    idle_seconds: float = 75.0
+
+
+class _Phase(Enum):
+    """Which part of a request is due next."""
+
+    BETWEEN = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+@final
+class Wire(HttpToolsProtocol):
+    """One connection of a listener."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        request_id: Callable[[], str],
+    ) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={}, _loop=loop)
+        self._limits = limits
+        self._request_id = request_id
+        self._phase = _Phase.BETWEEN
+        self._chunk = 0
+        self._chunk_opens_head = False
+        self._head_least = 0  # bounds of what the head has so far, exact but for the chunk in which it began
+        self._head_most = 0
+        self._waiting_since: float | None = loop.time()
+        self._running: RequestResponseCycle | None = None
+        self.lost: asyncio.Future[None] = loop.create_future()
+        self._is_draining = False
+        self._is_broken = False
+
+    # --- what the client sends -----------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and end the connection when this is not HTTP or the head is too long."""
+        parser = self.parser
+        if self._is_broken or parser is None:
+            return
+        self._unset_keepalive_if_required()
+        self._count(len(data))
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # We offer no other protocol, so the request is answered as it is; what follows it would be in the other.
+            self._stop_after_answer()
+        except httptools.HttpParserError as error:
+            too_long = isinstance(error.__context__, _HeadTooLongError)
+            self._break(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_long else HTTPStatus.BAD_REQUEST)
+        else:
+            if self._phase is _Phase.HEAD and self._head_least > self._limits.head_bytes:
+                self._break(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def _count(self, size: int) -> None:
+        self._chunk = size
+        self._chunk_opens_head = self._phase is _Phase.BETWEEN
+        if self._phase is _Phase.HEAD:
+            self._head_least += size
+            self._head_most += size
+        elif self._phase is _Phase.BETWEEN and self._waiting_since is None:
+            # Blank lines may precede a request; they must not keep a connection alive for ever.
+            self._waiting_since = self.loop.time()
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun (parser's callback)."""
+        super().on_message_begin()
+        self._phase = _Phase.HEAD
+        self._head_least = self._chunk if self._chunk_opens_head else 0
+        self._head_most = self._chunk
+        self._chunk_opens_head = False
+        self._waiting_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Hand a request whose head is not too long to the app (parser's callback)."""
+        if self._head_most > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
+            raise _HeadTooLongError
+        self._phase = _Phase.BODY
+        self._waiting_since = self.loop.time()
+        super().on_headers_complete()
+        if self._is_draining:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole (parser's callback)."""
+        super().on_message_complete()
+        self._phase = _Phase.BETWEEN
+        self._waiting_since = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    # --- how it ends -------------------------------------------------------------------------------------------------
+
+    def end_if_late(self, now: float) -> None:
+        """Close the connection if its client takes too long to send a request; `now` is the loop's time."""
+        since = self._waiting_since
+        if since is None or self._is_broken:
+            return
+        if self._phase is _Phase.BODY:
+            if now - since > self._limits.body_seconds:
+                self._break(HTTPStatus.REQUEST_TIMEOUT)
+        elif self._is_idle() and now - since > self._limits.head_seconds:
+            if self._phase is _Phase.BETWEEN:
+                self.transport.close()
+            else:
+                self._break(HTTPStatus.REQUEST_TIMEOUT)
+
+    def shutdown(self) -> None:
+        """Take no further request: close now if none is under way, else after its answer."""
+        self._is_draining = True
+        if not self._is_idle():
+            self.cycle.keep_alive = False
+        elif self._phase is not _Phase.HEAD:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whatever runs or waits that the connection is gone (transport's callback)."""
+        if self._running is not None:
+            self._running.disconnected = True
+        super().connection_lost(exc)
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def cut(self) -> None:
+        """Drop the connection in the middle of whatever it does."""
+        for cycle in (self._running, *(queued for queued, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
+        self.transport.abort()
+
+    def _is_idle(self) -> bool:
+        cycle = cast("Any", self.cycle)
+        return cycle is None or cycle.response_complete
+
+    def _stop_after_answer(self) -> None:
+        self._is_broken = True
+        if self._is_idle():
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
+
+    def _break(self, status: HTTPStatus) -> None:
+        """Answer what cannot be read as a request, and close.
+
+        Requests that were complete before it are answered first, and then nobody is told: the answer would be taken for
+        that of another request.
+        """
+        self._waiting_since = None
+        if not self._is_idle() and not (self.cycle.more_body and not self.cycle.response_started and not self.pipeline):
+            self._break_behind_others()
+            return
+        self._is_broken = True
+        if not self._is_idle():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        request_id = self._request_id()
+        log.info(
+            "http.unreadable",
+            extra={"facts": {"request_id": request_id, "status": int(status), "address": (self.client or ("",))[0]}},
+        )
+        self.transport.write(_bare_answer(status, request_id, self.server_state.default_headers))
+        self.transport.close()
+
+    def _break_behind_others(self) -> None:
+        if self.cycle.more_body:
+            self._is_broken = True
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.transport.close()
+        else:
+            self._stop_after_answer()
+
+
+class _HeadTooLongError(Exception):
+    """The head was complete, and longer than it may be."""
+
+
+def _bare_answer(status: HTTPStatus, request_id: str, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    body = f"{status.phrase}\n".encode()
+    lines = [
+        b"HTTP/1.1 %d %s" % (status, status.phrase.encode()),
+        *(name + b": " + value for name, value in default_headers),
+        b"content-type: text/plain; charset=utf-8",
+        b"content-length: %d" % len(body),
+        b"x-request-id: " + request_id.encode(),
+        b"connection: close",
+    ]
+    return b"\r\n".join([*lines, b"", body])
