@@ -32,10 +32,12 @@ def main(arguments: list[str]) -> int:
         return 0 if _is_fresh(_read_stamp(), _wanted(arguments[1])) else 1
     with _open_lock() as lock:
         _take(lock)
-        wanted = _wanted(arguments[0])
-        if not _is_fresh(_read_stamp(), wanted):
-            _say(f"Preparing {ENVIRONMENT} ({arguments[0]}); the first time this takes about a minute.")
-            _prepare(arguments[0], wanted)
+        stamp, wanted = _read_stamp(), _wanted(arguments[0])
+        if not _is_fresh(stamp, wanted):
+            _say(
+                f"Bringing {ENVIRONMENT} up to date." if stamp else f"Making {ENVIRONMENT}; this takes about a minute."
+            )
+            _prepare(arguments[0], stamp, wanted)
     return 0
 
 
@@ -51,8 +53,7 @@ def _is_fresh(stamp: dict[str, str], wanted: dict[str, str]) -> bool:
     return all(stamp.get(name) == value for name, value in wanted.items())
 
 
-def _prepare(chosen: str, wanted: dict[str, str]) -> None:
-    stamp = _read_stamp()
+def _prepare(chosen: str, stamp: dict[str, str], wanted: dict[str, str]) -> None:
     STAMP.unlink(missing_ok=True)
     if any(stamp.get(name) != wanted[name] for name in ("place", "python")):
         # Scripts inside an environment name its place, so a moved one is as useless as one of another Python.
