@@ -1,0 +1,241 @@
+"""What is wrong with settings that are each legal by themselves.
+
+Contradictions, needs of one setting for another, what is unsafe in production, and what this release cannot follow: a
+setting that asks for a part that is not there is refused, since ignoring it would leave open what its writer believes
+to be closed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+from urllib.parse import urlsplit
+
+from doorward.base.faults import (
+    SETTING_CONFLICT,
+    SETTING_MISSING,
+    SETTING_NOT_IN_RELEASE,
+    SETTING_UNSAFE,
+    SETTING_WITHOUT_EFFECT,
+    SETTINGS_FILE_UNREADABLE,
+)
+from doorward.base.loopback import is_loopback_host
+from doorward.config.addresses import is_plain_http
+from doorward.config.clouds import BUILT_IN
+from doorward.config.dev_keys import is_dev_key
+from doorward.config.documents import is_readable
+from doorward.config.findings import Finding, error, warning
+from doorward.config.kinds import show_duration
+from doorward.config.rows import rows_of
+from doorward.config.sections_easyauth import ProviderSettings
+from doorward.config.settings import Settings
+from doorward.config.sources import Purpose
+
+_ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never listened on
+_LATER = {
+    "replay": ("reject", 'Use "detect", which records a second use.'),
+    "refresh_rotation": ("strict", 'Use "off".'),
+    "signing_algorithm": ("ES256 EdDSA", 'Use "HS256" and let resource servers introspect.'),
+}
+
+
+def cross_check(settings: Settings, purpose: Purpose) -> Iterator[Finding]:
+    """Give the findings about settings that parsed.
+
+    What concerns listeners is left out for commands that serve nothing, and the fixed keys are legal for all but
+    `serve` and `check`.
+    """
+    yield from _database_keys(settings)
+    yield from _clouds(settings)
+    yield from _lifetimes(settings)
+    yield from _not_in_release(settings)
+    if purpose != "command":
+        yield from _listeners(settings)
+        yield from _public_url(settings)
+        yield from _tls(settings)
+        yield from _proxies(settings)
+        yield from _ca_file(settings)
+        yield from _easyauth(settings)
+    if purpose in {"serve", "check"}:
+        yield from _dev_keys(settings)
+
+
+def _where(settings: Settings, *names: str) -> str:
+    """Give the place of the first of the settings that somebody set."""
+    return next((str(settings.origins[name]) for name in names if name in settings.origins), "default")
+
+
+# --- listeners ---------------------------------------------------------------------------------------------------
+
+
+def _listeners(settings: Settings) -> Iterator[Finding]:
+    public, admin = settings.server.listen, settings.server.admin_listen
+    hosts = {public.host, admin.host}
+    if public.port and public.port == admin.port and (len(hosts) == 1 or hosts & _ANY_HOST):
+        yield error(
+            SETTING_CONFLICT,
+            where=_where(settings, "server.admin_listen", "server.listen"),
+            setting="server.admin_listen",
+            what=f"server.listen ({public}) and server.admin_listen ({admin}) are the same port of one address.",
+            fix="Give the admin listener a port of its own.",
+        )
+
+
+def _public_url(settings: Settings) -> Iterator[Finding]:
+    url = settings.server.public_url
+    # A written http address off loopback was refused when it was read, so this one was derived from the listener.
+    if is_plain_http(url) and not is_loopback_host(urlsplit(url).hostname or ""):
+        yield error(
+            SETTING_MISSING,
+            where=_where(settings, "server.listen"),
+            setting="server.public_url",
+            what="server.public_url is needed, because server.listen is not a loopback address.",
+            fix='Write the address that clients use, for example public_url = "https://app.example.com".',
+        )
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    server = settings.server
+    files = {"server.tls_certificate": server.tls_certificate, "server.tls_key": server.tls_key}
+    given = {name: path for name, path in files.items() if path}
+    if len(given) == 1:
+        missing = next(name for name in files if name not in given)
+        present = next(iter(given))
+        what, fix = f"{present} needs {missing}.", "Set both, or neither."
+        yield error(SETTING_MISSING, where=_where(settings, present), setting=missing, what=what, fix=fix)
+    for name, path in given.items():
+        yield from _unreadable(settings, name, path)
+    if given and is_plain_http(server.public_url):
+        yield warning(
+            SETTING_CONFLICT,
+            where=_where(settings, "server.public_url", *given),
+            setting="server.public_url",
+            what=f"The public listener speaks TLS, but server.public_url is {server.public_url}.",
+            fix="Write public_url with https.",
+        )
+
+
+def _ca_file(settings: Settings) -> Iterator[Finding]:
+    if settings.outbound.ca_file:
+        yield from _unreadable(settings, "outbound.ca_file", settings.outbound.ca_file)
+
+
+def _unreadable(settings: Settings, name: str, path: str) -> Iterator[Finding]:
+    if not is_readable(path):
+        what, fix = f"{name} names {path}, which cannot be read.", "Correct the path or the file's permissions."
+        yield error(SETTINGS_FILE_UNREADABLE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+def _proxies(settings: Settings) -> Iterator[Finding]:
+    name = "server.trusted_proxies"
+    for network in settings.server.trusted_proxies:
+        if network.prefixlen == 0:
+            what = f"{name} holds {network}: every client may then claim any address."
+            fix = "Name the addresses of your proxies alone."
+            yield warning(SETTING_UNSAFE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+# --- keys, clouds, lifetimes -------------------------------------------------------------------------------------
+
+
+def _database_keys(settings: Settings) -> Iterator[Finding]:
+    keys = {
+        "secrets.encryption_key": settings.secrets.encryption_key,
+        "secrets.signing_key": settings.secrets.signing_key,
+    }
+    for name, key in keys.items():
+        if settings.database.engine == "postgres" and not key:
+            what = f"{name} is needed with PostgreSQL, where no key file lies beside the database."
+            fix = "Make one with: openssl rand -hex 32 - and give it to every replica."
+            yield error(SETTING_MISSING, where=_where(settings, "database.url"), setting=name, what=what, fix=fix)
+    first, second = keys.values()
+    if first and first.reveal().lower() == second.reveal().lower():
+        name = "secrets.signing_key"
+        what = "secrets.signing_key and secrets.encryption_key are equal."
+        fix = "Use two keys, so that losing one does not lose the other."
+        yield warning(SETTING_UNSAFE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+def _dev_keys(settings: Settings) -> Iterator[Finding]:
+    keys = {
+        "secrets.encryption_key": settings.secrets.encryption_key,
+        "secrets.signing_key": settings.secrets.signing_key,
+    }
+    for name, key in keys.items():
+        if is_dev_key(key):
+            what = f"{name} is a fixed key of doorward dev, which everybody knows."
+            fix = "Make one of your own with: openssl rand -hex 32"
+            yield error(SETTING_UNSAFE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+def _clouds(settings: Settings) -> Iterator[Finding]:
+    for name in sorted(settings.configured_clouds):
+        cloud, table = settings.clouds[name], f"clouds.{name}"
+        if not any((cloud.issuer_v1, cloud.issuer_v2, cloud.keys_v1, cloud.keys_v2)):
+            what = f"[{table}] is not a built-in cloud ({', '.join(BUILT_IN)}) and says nothing about itself."
+            fix = "Set issuer_v2 and keys_v2, or issuer_v1 and keys_v1, or all four."
+            yield error(SETTING_MISSING, where=_where(settings, table), setting=table, what=what, fix=fix)
+        for missing in cloud.halves():
+            what = f"{table}.{missing} is missing: an issuer and its keys go together."
+            fix = f"Set {missing} in [{table}]."
+            yield error(
+                SETTING_MISSING, where=_where(settings, table), setting=f"{table}.{missing}", what=what, fix=fix
+            )
+        for key in ("issuer_v1", "issuer_v2", "keys_v1", "keys_v2"):
+            yield from _plain_http(settings, f"{table}.{key}", getattr(cloud, key) or "")
+    for name, provider in settings.providers.items():
+        for key, _ in rows_of(ProviderSettings):
+            yield from _plain_http(settings, f"providers.{name}.{key}", getattr(provider, key))
+
+
+def _plain_http(settings: Settings, name: str, url: str) -> Iterator[Finding]:
+    if is_plain_http(url):
+        what = f"{name} is plain http on loopback: whatever answers there is believed."
+        fix = "Use the provider's https address in production."
+        yield warning(SETTING_UNSAFE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+def _lifetimes(settings: Settings) -> Iterator[Finding]:
+    service = settings.token_service
+    family = service.family_lifetime
+    for key in ("access_token_lifetime", "platform_token_lifetime"):
+        lifetime: float = getattr(service, key)
+        if lifetime > family:
+            name = f"token_service.{key}"
+            what = f"{name} is cut at family_lifetime, {show_duration(family)}."
+            fix = "Make it shorter, or family_lifetime longer."
+            where = _where(settings, name, "token_service.family_lifetime")
+            yield warning(SETTING_WITHOUT_EFFECT, where=where, setting=name, what=what, fix=fix)
+
+
+# --- parts that this release does not have -----------------------------------------------------------------------
+
+
+def _not_in_release(settings: Settings) -> Iterator[Finding]:
+    for key, (words, fix) in _LATER.items():
+        name, value = f"token_service.{key}", getattr(settings.token_service, key)
+        if value in words.split():
+            what = f'{name} = "{value}" is not part of this release.'
+            yield error(SETTING_NOT_IN_RELEASE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+def _easyauth(settings: Settings) -> Iterator[Finding]:
+    if settings.app.upstream:
+        what = "app.upstream asks for the reverse proxy, which is not part of this release."
+        fix = "Remove it to run the token service alone."
+        where = _where(settings, "app.upstream")
+        yield error(SETTING_NOT_IN_RELEASE, where=where, setting="app.upstream", what=what, fix=fix)
+    if settings.auth.tree is not None and not _switched_off(settings.auth.tree):
+        what = "The auth tree asks for sign-in, which is not part of this release."
+        fix = "Remove [auth] and auth.file, or write enabled = false in [auth.platform]."
+        yield error(SETTING_NOT_IN_RELEASE, where=_where(settings, "auth"), setting="auth", what=what, fix=fix)
+    for section in ("app", "easyauth", "providers", "console"):
+        names = [name for name in settings.origins if name.startswith(f"{section}.") and name != "app.upstream"]
+        if names and not (section == "app" and settings.app.upstream):
+            what, fix = f"[{section}] has no effect in this release.", "Remove it, or keep it for a later release."
+            where = _where(settings, *names)
+            yield warning(SETTING_WITHOUT_EFFECT, where=where, setting=section, what=what, fix=fix)
+
+
+def _switched_off(tree: Mapping[str, object]) -> bool:
+    """Say whether `platform.enabled` is literally false (interface, "Defaults inside the auth tree")."""
+    platform = tree.get("platform")
+    return isinstance(platform, dict) and cast("dict[str, object]", platform).get("enabled") is False

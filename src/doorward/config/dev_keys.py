@@ -1,0 +1,15 @@
+"""The keys that `doorward dev` works with.
+
+They stand in public source, so whoever reads it can make tokens that they vouch for. `serve` refuses them and `check`
+reports them; they read as plain words when decoded, so that they are recognised in a configuration.
+"""
+
+from doorward.base.secret import Secret
+
+DEV_ENCRYPTION_KEY = b"doorward dev encryption key only".hex()
+DEV_SIGNING_KEY = b"doorward dev signing key only !!".hex()
+
+
+def is_dev_key(key: Secret) -> bool:
+    """Say whether a key is one of the two that everybody knows."""
+    return key.reveal().lower() in {DEV_ENCRYPTION_KEY, DEV_SIGNING_KEY}

@@ -1,0 +1,285 @@
+"""Where settings come from: the file, the environment, the command line, and in which order they count.
+
+The command line beats `DOORWARD_<SECTION>__<KEY>`, which beats `WEBSITE_AUTH_*`, which beats the file, which beats what
+a command such as `dev` presets. Here values are found and their names checked; what a value may be is for the kinds.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN, SETTINGS_FILE_UNREADABLE
+from doorward.config.documents import Document, Unreadable, read_auth_file, read_settings_file
+from doorward.config.findings import Finding, error
+from doorward.config.kinds import toml_type
+from doorward.config.rows import rows_of
+from doorward.config.settings import SECTIONS, Origin, SectionRow, every_row, find_row, section_named
+
+Purpose = Literal["serve", "check", "dev", "command"]
+
+DEFAULT_FILE = "doorward.toml"
+PREFIX = "DOORWARD_"
+_FILE_SUFFIX = "_file"
+_WEBSITE = {
+    "WEBSITE_AUTH_ENCRYPTION_KEY": "secrets.encryption_key",
+    "WEBSITE_AUTH_SIGNING_KEY": "secrets.signing_key",
+}
+_TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A setting given on the command line: its whole name, its value as text or TOML value, and the option's name."""
+
+    setting: str
+    value: object
+    option: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the settings are read from, and what for.
+
+    `config` is the file of `--config`; without it `./doorward.toml` is read if it is there, but not for `dev`.
+    `presets` are a command's own defaults by whole name, below the file. `purpose` `command` is for commands that serve
+    nothing: what only matters to listeners is not checked then.
+    """
+
+    config: str | None = None
+    overrides: Sequence[Override] = ()
+    presets: Mapping[str, object] = field(default_factory=dict[str, object])
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    purpose: Purpose = "serve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A value that somebody gave for a setting; `text` means that it is not yet a TOML value."""
+
+    value: object = field(repr=False)
+    origin: Origin
+    text: bool = False
+
+
+@dataclass(slots=True)
+class Gathered:
+    """All that was given, by whole name; `tables` are the `[clouds.NAME]` and `[providers.NAME]` that were named."""
+
+    values: dict[str, Given] = field(default_factory=dict[str, Given])
+    tables: dict[str, Origin] = field(default_factory=dict[str, Origin])
+    tree: Mapping[str, object] | None = None
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    def give(self, path: str, given: Given) -> None:
+        """Take a value in place of one that counts less."""
+        self.values[path] = given
+        head, *rest = path.split(".")
+        if len(rest) == 2:
+            self.tables.setdefault(f"{head}.{rest[0]}", given.origin)
+
+
+def environment_name(path: str) -> str:
+    """Give the variable of a setting: `server.listen` is `DOORWARD_SERVER__LISTEN`."""
+    return PREFIX + path.replace(".", "__").upper()
+
+
+def gather(options: Options) -> Gathered:
+    """Find every value that was given, from what counts least to what counts most."""
+    gathered = Gathered()
+    for path, value in options.presets.items():
+        gathered.give(path, Given(value=value, origin=Origin("default", f"doorward {options.purpose}")))
+    _take_file(gathered, options)
+    _take_website_keys(gathered, options.environment)
+    _take_environment(gathered, options.environment)
+    for override in options.overrides:
+        origin = Origin("command line", override.option)
+        gathered.give(
+            override.setting, Given(value=override.value, origin=origin, text=isinstance(override.value, str))
+        )
+    _take_auth_file(gathered)
+    return gathered
+
+
+# --- the file ----------------------------------------------------------------------------------------------------
+
+
+def _take_file(gathered: Gathered, options: Options) -> None:
+    name = options.config
+    if name is None:
+        if options.purpose == "dev" or not Path(DEFAULT_FILE).exists():
+            return
+        name = DEFAULT_FILE
+    try:
+        document = read_settings_file(name)
+    except Unreadable as refusal:
+        gathered.findings.append(refusal.finding)
+        return
+    for head, table in document.content.items():
+        entry = section_named(head)
+        if entry is None:
+            gathered.findings.append(_unknown_section(document, head))
+        elif not isinstance(table, dict):
+            gathered.findings.append(_not_a_table(document, (head,), table))
+        else:
+            _take_section(gathered, document, entry, cast("dict[str, object]", table))
+
+
+def _take_section(gathered: Gathered, document: Document, entry: SectionRow, table: dict[str, object]) -> None:
+    if entry.named:
+        for name, inner in table.items():
+            _take_named(gathered, document, entry, name, inner)
+        return
+    if entry.name == "auth":
+        tree = {key: value for key, value in table.items() if key != "file"}
+        gathered.tables["auth"] = document.origin("auth")
+        gathered.tree = tree if tree or "file" not in table else None
+        table = {key: value for key, value in table.items() if key == "file"}
+    _take_keys(gathered, document, entry, (entry.name,), table)
+
+
+def _take_named(gathered: Gathered, document: Document, entry: SectionRow, name: str, inner: object) -> None:
+    path = (entry.name, name)
+    if not _TABLE_NAME.fullmatch(name):
+        what = f"[{entry.name}.{name!r}] has a name that cannot be used."
+        fix = "Use lower-case letters, digits, - and _."
+        gathered.findings.append(
+            error(SETTING_INVALID, where=document.place(*path), setting=".".join(path), what=what, fix=fix)
+        )
+    elif not isinstance(inner, dict):
+        gathered.findings.append(_not_a_table(document, path, inner))
+    else:
+        gathered.tables[".".join(path)] = document.origin(*path)
+        _take_keys(gathered, document, entry, path, cast("dict[str, object]", inner))
+
+
+def _take_keys(
+    gathered: Gathered, document: Document, entry: SectionRow, above: tuple[str, ...], table: dict[str, object]
+) -> None:
+    known = dict(rows_of(entry.section))
+    for key, value in table.items():
+        path = ".".join((*above, key))
+        if key in known:
+            gathered.give(path, Given(value=value, origin=document.origin(*above, key)))
+        else:
+            where = document.place(*above, key)
+            fix = _suggest(key, [".".join((*above, other)) for other in known])
+            gathered.findings.append(
+                error(SETTING_UNKNOWN, where=where, setting=path, what=f"{path} is not a setting.", fix=fix)
+            )
+
+
+def _not_a_table(document: Document, path: tuple[str, ...], value: object) -> Finding:
+    name = ".".join(path)
+    what = f"{name} must be a table, but is {toml_type(value)}."
+    return error(
+        SETTING_INVALID, where=document.place(*path), setting=name, what=what, fix=f"Write [{name}] on its own line."
+    )
+
+
+def _unknown_section(document: Document, name: str) -> Finding:
+    where, what = document.place(name), f"[{name}] is not a section of the settings."
+    if not isinstance(document.content[name], dict):
+        what = f"{name} stands outside of any section."
+    close = difflib.get_close_matches(name, [entry.name for entry in SECTIONS], n=1)
+    fix = f"Did you mean [{close[0]}]?" if close else _suggest(name, [])
+    return error(SETTING_UNKNOWN, where=where, setting=name, what=what, fix=fix)
+
+
+def _suggest(key: str, nearby: Iterable[str]) -> str:
+    """Propose the setting that was meant: a like-named one of the same section, else the same key of another."""
+    by_key = {path.rsplit(".", 1)[-1]: path for path in nearby}
+    if close := difflib.get_close_matches(key.lower(), by_key, n=1):
+        return f"Did you mean {by_key[close[0]]}?"
+    elsewhere = [f"[{entry.name}]" for entry, other, _ in every_row() if other == key]
+    return f"Did you mean {key} in {elsewhere[0]}?" if elsewhere else "Remove it; docs/settings.md lists every setting."
+
+
+# --- the environment ---------------------------------------------------------------------------------------------
+
+
+def _take_website_keys(gathered: Gathered, environment: Mapping[str, str]) -> None:
+    for variable, path in _WEBSITE.items():
+        # An empty variable is one that a platform left unfilled; it must not put a made-up key in a real one's place.
+        if value := environment.get(variable, ""):
+            gathered.give(path, Given(value=value, origin=Origin("environment", variable), text=True))
+
+
+def _take_environment(gathered: Gathered, environment: Mapping[str, str]) -> None:
+    seen: dict[str, str] = {}
+    for variable in sorted(environment):
+        name = variable.upper()
+        if not name.startswith(PREFIX) or "__" not in name.removeprefix(PREFIX):
+            continue
+        path, is_file = _variable_path(name)
+        if path is None:
+            gathered.findings.append(_unknown_variable(variable, name))
+        elif path in seen:
+            what = f"{seen[path]} and {variable} both set {path}."
+            gathered.findings.append(
+                error(SETTING_CONFLICT, where=variable, setting=path, what=what, fix="Keep one of the two.")
+            )
+        else:
+            seen[path] = variable
+            _take_variable(gathered, path, variable, environment[variable], is_file=is_file)
+
+
+def _variable_path(name: str) -> tuple[str | None, bool]:
+    """Give the setting that a variable names and whether it names a file that holds the value."""
+    path = name.removeprefix(PREFIX).lower().replace("__", ".")
+    if find_row(path):
+        return path, False
+    shorter = path.removesuffix(_FILE_SUFFIX)
+    row = find_row(shorter) if shorter != path else None
+    return (shorter, True) if row and row.secrecy != "open" else (None, False)
+
+
+def _take_variable(gathered: Gathered, path: str, variable: str, value: str, *, is_file: bool) -> None:
+    if is_file:
+        try:
+            value = Path(value).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        except (OSError, ValueError) as refusal:
+            reason = refusal.strerror if isinstance(refusal, OSError) else "not UTF-8 text"
+            what = f"The file that {variable} names cannot be read: {reason}."
+            fix = "Correct the path or the file's permissions."
+            gathered.findings.append(error(SETTINGS_FILE_UNREADABLE, where=variable, setting=path, what=what, fix=fix))
+            return
+    gathered.give(path, Given(value=value, origin=Origin("environment", variable), text=True))
+
+
+def _unknown_variable(variable: str, name: str) -> Finding:
+    where, what = variable, f"{variable} is not the name of a setting."
+    if name.startswith(f"{PREFIX}AUTH__"):
+        fix = "The auth tree comes from auth.file or from [auth] in the file, not from the environment."
+        return error(SETTING_UNKNOWN, where=where, setting=variable, what=what, fix=fix)
+    names = [environment_name(f"{entry.name}.{key}") for entry, key, _ in every_row() if not entry.named]
+    parts = name.removeprefix(PREFIX).split("__")
+    names += [
+        environment_name(f"{entry.name}.{parts[1]}.{key}") for entry, key, _ in every_row() if entry.named and parts[1:]
+    ]
+    close = difflib.get_close_matches(name, names, n=1)
+    fix = f"Did you mean {close[0]}?" if close else "Unset it; docs/settings.md lists every setting."
+    return error(SETTING_UNKNOWN, where=where, setting=variable, what=what, fix=fix)
+
+
+# --- App Service's own file --------------------------------------------------------------------------------------
+
+
+def _take_auth_file(gathered: Gathered) -> None:
+    given = gathered.values.get("auth.file")
+    if given is None or not isinstance(given.value, str) or not given.value:
+        return
+    gathered.tables["auth"] = given.origin
+    if gathered.tree is not None:
+        what = "The auth tree is written inline and auth.file names a file as well."
+        gathered.findings.append(
+            error(SETTING_CONFLICT, where=str(given.origin), setting="auth.file", what=what, fix="Keep one of the two.")
+        )
+        return
+    try:
+        gathered.tree = read_auth_file(given.value, str(given.origin))
+    except Unreadable as refusal:
+        gathered.findings.append(refusal.finding)
