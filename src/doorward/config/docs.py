@@ -18,8 +18,8 @@ _HEAD = """\
 
 <!-- Made from the rows in src/doorward/config by: python -m doorward.config.docs > docs/settings.md -->
 
-Doorward reads one file, `doorward.toml`: the one that `--config` names, else the one in the current directory, else none
-at all, and every setting has its default. `doorward check` says what is wrong with a file and how to mend it, with file
+Doorward reads one file, `doorward.toml`: the one that `--config` names, else the one in the current directory, else
+none at all: every setting has its default. `doorward check` says what is wrong with a file and how to mend it, with file
 and line; `doorward config show` prints every effective setting and where it came from, with secrets masked.
 
 What counts more comes first:
@@ -35,8 +35,8 @@ An unknown key, section or variable is an error, never ignored. Durations are `"
 `"hh:mm:ss"`, sizes `"512B"`, `"32KiB"`, `"1MiB"`. An address with `http:` is accepted on loopback only. Relative paths
 start at the current directory, not at the file that names them.
 
-Sections marked *Easy Auth* belong to the gateway and to sign-in, which this release does not have. They are checked like
-all others; asking for the gateway (`app.upstream`) or for sign-in (`[auth]`) is an error, the rest a warning.
+Sections marked *Easy Auth* belong to the gateway and to sign-in, which this release does not have. They are checked
+like all others; asking for the gateway (`app.upstream`) or for sign-in (`[auth]`) is an error, the rest a warning.
 """
 
 
@@ -77,8 +77,8 @@ def _toml(value: object) -> str:
 
 def _built_in_clouds() -> Iterator[str]:
     yield (
-        "\nBuilt in are the three below. A table that sets some keys keeps the built-in values of the others; another name\n"
-        "needs an issuer and its keys together. A cloud is in use when it is `global`, has a table, or is named by a\n"
+        "\nBuilt in are the three below. A table that sets some keys keeps the built-in values of the others; another\n"
+        "name needs an issuer and its keys together. A cloud is in use when it is `global`, has a table, or is named by a\n"
         "registration.\n"
     )
     for name, cloud in BUILT_IN.items():

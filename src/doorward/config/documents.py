@@ -1,7 +1,7 @@
 """The files that settings are read from: doorward.toml and App Service's auth.json.
 
-Owns reading and syntax. What cannot be read becomes a finding with file, line and column; nothing of a file's content is
-quoted.
+Owns reading and syntax. What cannot be read becomes a finding with file, line and column; nothing of a file's
+content is quoted.
 """
 
 import re

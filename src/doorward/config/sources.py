@@ -229,7 +229,10 @@ def _take_environment(gathered: Gathered, environment: Mapping[str, str]) -> Non
 
 def _variable_path(name: str) -> tuple[str | None, bool]:
     """Give the setting that a variable names and whether it names a file that holds the value."""
-    path = name.removeprefix(PREFIX).lower().replace("__", ".")
+    parts = name.removeprefix(PREFIX).lower().split("__")
+    path = ".".join(parts)
+    if not all(_TABLE_NAME.fullmatch(part) for part in parts):
+        return None, False
     if find_row(path):
         return path, False
     shorter = path.removesuffix(_FILE_SUFFIX)
