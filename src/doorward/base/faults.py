@@ -174,3 +174,18 @@ TLS_UNUSABLE = _row(
     "Check server.tls_certificate (with its chain) and server.tls_key (unencrypted, readable by the user that runs "
     "Doorward).",
 )
+
+# --- the emulator ------------------------------------------------------------------------------------------------
+
+EMULATOR_UNREACHABLE = _row(
+    "emulator_unreachable",
+    "No emulator answers",
+    "`doorward dev` does not run, or its emulator listens on another address.",
+    "Start `doorward dev`, or name the address: doorward emulator token --url http://127.0.0.1:8082",
+)
+EMULATOR_REFUSED = _row(
+    "emulator_refused",
+    "The emulator refused",
+    "What was asked for is not understood; the reason stands beside this message.",
+    "Correct the option that the reason names.",
+)

@@ -155,7 +155,10 @@ class ProviderKeys:
                 return found
         if not self.loaded(url):
             raise DoorwardError(
-                KEYS_UNAVAILABLE, retry_after=self._retry_after(entry), url=url, reason=entry.error or "not yet asked"
+                KEYS_UNAVAILABLE,
+                retry_after=self._retry_after(entry),
+                url=_shown(url),
+                reason=entry.error or "not yet asked",
             )
         if self._claim_cooldown(entry):
             entry.forced += 1
@@ -252,8 +255,8 @@ class ProviderKeys:
         self._install(entry, keys, now)
         entry.due = self._later(LIFETIME)
         entry.error = None
-        _log.info("key_set.fetched", extra={"facts": {"url": entry.url, "kids": list(keys.by_kid)}})
-        self._on_event(KeySetEvent(name="keys.refreshed", url=entry.url, kids=tuple(keys.by_kid)))
+        _log.info("key_set.fetched", extra={"facts": {"url": _shown(entry.url), "kids": list(keys.by_kid)}})
+        self._on_event(KeySetEvent(name="keys.refreshed", url=_shown(entry.url), kids=tuple(keys.by_kid)))
         save = asyncio.create_task(self._save(KeptDocument(url=entry.url, document=document, fetched_at=now)))
         self._saves.add(save)
         save.add_done_callback(self._saves.discard)
@@ -261,10 +264,10 @@ class ProviderKeys:
     async def _note_failure(self, entry: _Entry, reason: str) -> None:
         """Keep the keys; tell of a new kind of failure, not of every repetition during an outage."""
         known, entry.error = entry.error, reason
-        facts = {"url": entry.url, "reason": reason, "loaded": self.loaded(entry.url)}
+        facts = {"url": _shown(entry.url), "reason": reason, "loaded": self.loaded(entry.url)}
         if reason != known:
             _log.warning("key_set.fetch_failed", extra={"facts": facts})
-            self._on_event(KeySetEvent(name="keys.refresh_failed", url=entry.url, reason=reason))
+            self._on_event(KeySetEvent(name="keys.refresh_failed", url=_shown(entry.url), reason=reason))
         if not self.loaded(entry.url):
             await self.adopt_kept()
 
@@ -272,7 +275,7 @@ class ProviderKeys:
         try:
             await self._kept.keep(kept)
         except Exception as error:  # noqa: BLE001 - the keys are in memory; without the copy only a restart is poorer
-            _log.warning("key_set.not_kept", extra={"facts": {"url": kept.url, "reason": type(error).__name__}})
+            _log.warning("key_set.not_kept", extra={"facts": {"url": _shown(kept.url), "reason": type(error).__name__}})
 
     async def _saved(self) -> None:
         if self._saves:
@@ -310,3 +313,8 @@ class ProviderKeys:
 async def _landing(flight: "asyncio.Task[None]") -> None:
     """Wait until a fetch has ended, however it ended; a waiter that gives up does not end it for the others."""
     await asyncio.wait({flight})
+
+
+def _shown(url: str) -> str:
+    """Give an address as logs and audit may hold it: without its query."""
+    return url.partition("?")[0]
