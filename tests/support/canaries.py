@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "CANARY-SECRET-"
-_DIRECTORY = "DOORWARD_TESTS_DIRECTORY"
+_DIRECTORY = "TEST_RUN_DIRECTORY"
 _SHORTEST = 12
 
 
 def open_directory(directory: Path) -> None:
     """Make `directory` the place of this run; workers started from here on share it."""
     os.environ[_DIRECTORY] = str(directory)
-    for part in ("scanned", "secrets"):
+    for part in ("scanned", "unscanned", "secrets"):
         (directory / part).mkdir(exist_ok=True)
 
 
@@ -32,6 +32,13 @@ def directory() -> Path:
 def scanned(name: str) -> Path:
     """Make a directory whose contents must hold no secret when the run ends."""
     path = directory() / "scanned" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def unscanned(name: str) -> Path:
+    """Make a directory for what is meant to hold secrets, such as the output of a command that prints a token."""
+    path = directory() / "unscanned" / name
     path.mkdir(parents=True, exist_ok=True)
     return path
 

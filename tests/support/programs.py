@@ -5,6 +5,7 @@ searched for secrets. Ports come from below the range that the system hands out 
 that nobody takes one between its choice and its use.
 """
 
+import contextlib
 import itertools
 import os
 import random
@@ -62,49 +63,69 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
 
 
 def run_doorward(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "", within: float = 60
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    within: float = 60,
+    prints_secrets: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a `doorward` command to its end, at most `within` seconds; the result has text, and is kept to be scanned."""
-    with Program([str(DOORWARD), *arguments], cwd=cwd, env=env, stdin=stdin) as program:
+    """Run a `doorward` command to its end, at most `within` seconds, and give its exit status and output as text.
+
+    `prints_secrets` is for commands whose standard output is meant to hold one, such as `emulator token`.
+    """
+    command = [str(DOORWARD), *arguments]
+    with Program(command, cwd=cwd, env=env, stdin=stdin, prints_secrets=prints_secrets) as program:
         code = program.wait(within)
-        return subprocess.CompletedProcess(program.command, code, program.stdout, program.stderr)
+        return subprocess.CompletedProcess(command, code, program.stdout, program.stderr)
 
 
-def start_doorward(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> "Program":
+def start_doorward(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, prints_secrets: bool = False
+) -> "Program":
     """Start a `doorward` command that goes on running, such as `serve`; use it in a `with` statement."""
-    return Program([str(DOORWARD), *arguments], cwd=cwd, env=env)
+    return Program([str(DOORWARD), *arguments], cwd=cwd, env=env, prints_secrets=prints_secrets)
 
 
 class Program:
-    """A running process; leaving the `with` statement kills it if it still runs."""
+    """A running process, with a process group of its own; leaving the `with` statement kills what still runs of it."""
 
     def __init__(
-        self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = ""
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        prints_secrets: bool = False,
     ) -> None:
-        """Start `command` in `cwd`, with PATH and `env` as its whole environment."""
-        self.command = list(command)
-        self.output = canaries.scanned(f"{os.getpid()}-{next(_numbers)}-{Path(command[0]).name}")
-        with (self.output / "stdout").open("wb") as out, (self.output / "stderr").open("wb") as err:
+        """Start `command` in `cwd`, with PATH, HOME and `env` as its whole environment."""
+        name = f"{os.getpid()}-{next(_numbers)}-{Path(command[0]).name}"
+        self._stdout = (canaries.unscanned if prints_secrets else canaries.scanned)(name) / "stdout"
+        self._stderr = canaries.scanned(name) / "stderr"
+        given = cwd / f".stdin-{name}"
+        given.write_text(stdin)
+        with given.open("rb") as read, self._stdout.open("wb") as out, self._stderr.open("wb") as err:
             self.process = subprocess.Popen(
-                self.command, cwd=cwd, env=environment(cwd, env), stdin=subprocess.PIPE, stdout=out, stderr=err
+                list(command),
+                cwd=cwd,
+                env=environment(cwd, env),
+                stdin=read,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
-        self._feed(stdin)
-
-    def _feed(self, text: str) -> None:
-        pipe = self.process.stdin
-        if pipe is not None:
-            with pipe:
-                pipe.write(text.encode())
+        given.unlink()
 
     @property
     def stdout(self) -> str:
         """Give what it has written to standard output so far."""
-        return (self.output / "stdout").read_text(errors="replace")
+        return self._stdout.read_text(errors="replace")
 
     @property
     def stderr(self) -> str:
         """Give what it has written to standard error so far."""
-        return (self.output / "stderr").read_text(errors="replace")
+        return self._stderr.read_text(errors="replace")
 
     def wait(self, within: float = 30) -> int:
         """Wait until it has ended, at most `within` seconds, and give its exit status."""
@@ -138,8 +159,9 @@ class Program:
         return self.wait(within)
 
     def kill(self) -> None:
-        """End it with SIGKILL, as a failing machine would."""
-        self.process.kill()
+        """End it and its children with SIGKILL, as a failing machine would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def __enter__(self) -> Self:
@@ -148,8 +170,7 @@ class Program:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            self.kill()
+        self.kill()
 
 
 def _status(url: str) -> int:
