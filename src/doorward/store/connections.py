@@ -107,6 +107,13 @@ class Connections:
         )
         return cast("Connection", connection)
 
+    async def open(self) -> Connection:
+        """Open a connection for good; raises `DoorwardError` (`store_unavailable`), whatever the obstacle."""
+        try:
+            return await self.connect()
+        except FAILURES as error:
+            raise unavailable(error, str(getattr(error, "sqlstate", ""))) from error
+
     async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Lend a connection; one whose work was broken off is not used again.
 
@@ -141,10 +148,7 @@ class Connections:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        try:
-            return await self.connect()
-        except FAILURES as error:
-            raise unavailable(error, str(getattr(error, "sqlstate", ""))) from error
+        return await self.open()
 
     async def close(self) -> None:
         """Close all that are idle."""

@@ -99,7 +99,7 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         """Serve the database at `url`; nothing is opened yet. Must be called on the event loop that it will serve."""
         self._connections = Connections(url)
-        self._appender = Appender(self._connections.connect)
+        self._appender = Appender(self._connections.open)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 

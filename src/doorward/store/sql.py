@@ -29,13 +29,15 @@ class Sql:
 
     __slots__ = ("postgres", "sqlite")
 
-    def __init__(self, text: str, *, for_update_of: str = "") -> None:
+    def __init__(self, text: str, *, for_update: bool = False, for_update_of: str = "") -> None:
         """Take a statement with parameters `$1`, `$2` and so on, none of them inside a string literal.
 
-        A SELECT also locks the rows that it finds in the table, or under the alias, `for_update_of`, until the use case
-        ends. SQLite needs no words for that: its one writer excludes every other.
+        With `for_update` a SELECT also locks the rows that it finds until the use case ends; with `for_update_of` only
+        those of one table of a join, named by its alias. SQLite needs no words for that: its one writer excludes every
+        other.
         """
-        self.postgres = f"{text} FOR UPDATE OF {for_update_of}" if for_update_of else text
+        lock = f" FOR UPDATE OF {for_update_of}" if for_update_of else " FOR UPDATE" if for_update else ""
+        self.postgres = f"{text}{lock}"
         self.sqlite = _PARAMETER.sub(r"?\1", text)
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.store.sql import (
     Append,
     Cursor,
@@ -44,6 +46,9 @@ BUSY_TIMEOUT = 5.0
 READ_BUSY_TIMEOUT = 0.25
 _CACHED_STATEMENTS = 256
 _LARGEST_BATCH = 512
+# A page that is written often goes to the database file once a checkpoint, so fewer checkpoints write less: 16 MiB.
+_CHECKPOINT_PAGES = 4000
+_CACHE_KIB = 16384
 _PRIMARY_CODE = 0xFF
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
 # Trouble of the database, as against SQLITE_ERROR and the constraints, which are mistakes of a statement.
@@ -78,6 +83,8 @@ def connect_writer(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Co
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 
 
@@ -299,6 +306,8 @@ def _verdict(error: BaseException, *, alone: bool) -> BaseException:
     """Give one of the waiters of a lost transaction a reason of its own; another's private failure is not it."""
     if isinstance(error, sqlite3.Error):
         return judge(error)
+    if isinstance(error, DoorwardError) and error.row is STORE_UNAVAILABLE:
+        return DoorwardError(error.row, retry_after=error.retry_after, **error.facts)
     return error if alone else unavailable(error, "in the same transaction")
 
 
