@@ -128,6 +128,13 @@ KEYS_NOT_OPENED = _row(
     "Restore the key file that belongs to this database (docs/backup.md). If it is lost: doorward keys rotate "
     "--discard-unreadable makes a new ring; every access_token issued before is then refused.",
 )
+KEY_FILE_MISSING = _row(
+    "key_file_missing",
+    "The key file of the database is missing",
+    "The SQLite file holds keys that were sealed with a key file beside it (its name and .key), which is not there.",
+    "Restore the key file from the backup that the database came from (docs/backup.md). If it is lost: doorward keys "
+    "rotate --discard-unreadable makes a new one; every access_token issued before is then refused.",
+)
 KEY_FILE_UNUSABLE = _row(
     "key_file_unusable",
     "The key file cannot be used",
@@ -175,6 +182,23 @@ TLS_UNUSABLE = _row(
     "Doorward).",
 )
 
+# --- the run of the process --------------------------------------------------------------------------------------
+
+CHECK_TIMED_OUT = _row(
+    "check_timed_out",
+    "A readiness check gave no answer in time",
+    "A part that must be asked before the service is ready, such as the database, hangs.",
+    "Look at the database and at the other lines of the log.",
+    "warning",
+)
+WORKER_NOT_READY = _row(
+    "worker_not_ready",
+    "A worker process is not ready",
+    "A worker is starting, has just died and is started again, or does not answer its supervisor.",
+    "Wait a moment; if it lasts, look for the worker's last lines in the log.",
+    "warning",
+)
+
 # --- the emulator ------------------------------------------------------------------------------------------------
 
 EMULATOR_UNREACHABLE = _row(
@@ -188,4 +212,10 @@ EMULATOR_REFUSED = _row(
     "The emulator refused",
     "What was asked for is not understood; the reason stands beside this message.",
     "Correct the option that the reason names.",
+)
+DEFAULT_ORGANIZATION_UNUSABLE = _row(
+    "default_organization_unusable",
+    "The default organization does not exist or is disabled",
+    "token_service.default_organization names an organization that cannot take new users.",
+    "doorward orgs list shows those that there are; doorward orgs enable ID, or another number in the setting.",
 )

@@ -9,6 +9,7 @@ while it still sends is dropped without a word. No framework: routes are a dicti
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -30,6 +31,8 @@ LINGER_SECONDS = 2.0
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 log = logging.getLogger("doorward.inbound")
+current_request: ContextVar[str] = ContextVar("current_request", default="")
+"""The id of the request that the running task answers, so that whatever it logs can be found by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Door:
             peer=client[0] if client else "",
             scheme=scope["scheme"],
         )
+        current_request.set(visit.request_id)
         methods = self._routes.get(visit.path)
         label = UNKNOWN_ROUTE if methods is None else visit.path
         try:
@@ -128,8 +132,7 @@ class Door:
         except (Exception, asyncio.CancelledError) as defect:
             if _is_cancelled(defect):
                 raise
-            facts = {"request_id": visit.request_id, **frames(defect)}
-            log.error("request.failed", extra={"facts": facts})  # noqa: TRY400 - a traceback with values may hold a token
+            log.error("request.failed", extra={"facts": frames(defect)})  # noqa: TRY400 - values in a traceback may be tokens
             reply = self._refused(visit, DoorwardError(INTERNAL_ERROR))
         start = {
             "type": "http.response.start",
@@ -160,8 +163,7 @@ class Door:
         except DoorwardError as refusal:
             level = _LEVELS[refusal.row.level]
             if log.isEnabledFor(level):
-                facts = {"request_id": visit.request_id, "code": refusal.code, **refusal.facts}
-                log.log(level, "request.refused", extra={"facts": facts})
+                log.log(level, "request.refused", extra={"facts": {**refusal.facts, "code": refusal.code}})
             raise
 
     def _refused(self, visit: Visit, refusal: DoorwardError) -> Reply:

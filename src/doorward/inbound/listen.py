@@ -36,8 +36,9 @@ def bind(address: str) -> socket.socket:
     """
     host, port = _split(address)
     try:
-        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # asyncio turns Nagle's algorithm off only where the protocol is named; an answer would wait 40 ms for an ACK.
+        listening = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
         raise DoorwardError(ADDRESS_UNUSABLE, address=address, reason=_reason(error)) from error
     try:

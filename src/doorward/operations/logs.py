@@ -1,0 +1,150 @@
+"""The log: one JSON object a line on standard error, or readable lines for a terminal.
+
+Owns the shape of every line. A record of ours is an event name and a dictionary of facts; one of a library becomes the
+event `library.message`. Values come from strangers, so whatever could end a line or move a terminal's cursor is
+escaped, in both formats. A record that cannot be written is dropped: logging never fails a request. Tracebacks are
+printed as places, without the values they would quote.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Literal, TextIO, TypeAlias, cast, final
+
+import msgspec
+
+from doorward.base.clock import rfc3339
+from doorward.identity.visit import Visit
+from doorward.inbound.blame import frames
+from doorward.inbound.door import Observe, current_request
+
+Format: TypeAlias = Literal["json", "text"]
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+Facts: TypeAlias = Mapping[str, object]
+
+OURS = "doorward"
+MAX_VALUE = 4096  # characters of one value; a head may be 32 KiB, and a path of that length helps nobody
+_HEAD = frozenset({"time", "level", "event", "logger"})
+_PLAIN = re.compile(r"[!-~]+")
+_QUOTES = re.compile(r"[\"'=\\]")
+
+access_log = logging.getLogger("doorward.access")
+
+
+def configure(*, format: Format, level: Level, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
+    """Send every log record of the process to `stream`, standard error by default, replacing what was set up before.
+
+    `level` holds for our own records; libraries speak from `warning` up.
+    """
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = _Handler(_json_line if format == "json" else _text_line, stream or sys.stderr)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(OURS).setLevel(level.upper())
+
+
+def access(visit: Visit, status: int, seconds: float) -> None:
+    """Write the access line of one request: never its query, which may hold a code or a token."""
+    if access_log.isEnabledFor(logging.INFO):
+        facts = {
+            "request_id": visit.request_id,
+            "method": visit.method,
+            "path": visit.path,
+            "status": status,
+            "seconds": round(seconds, 6),
+            "address": visit.address,
+        }
+        access_log.info("http.request", extra={"facts": facts})
+
+
+def observing(count: Callable[[str, str, int, float], None], *, write_access_log: bool) -> Observe:
+    """Give what a door reports its requests to: `count` (route, method, status, seconds) and, if wanted, the log."""
+
+    def observe(visit: Visit, route: str, status: int, seconds: float) -> None:
+        count(route, visit.method, status, seconds)
+        if write_access_log:
+            access(visit, status, seconds)
+
+    return observe
+
+
+@final
+class _Handler(logging.Handler):
+    """Writes one line a record and swallows every failure."""
+
+    def __init__(self, line: Callable[[logging.LogRecord], str], stream: TextIO) -> None:
+        super().__init__()
+        self._line = line
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._stream.write(self._line(record) + "\n")
+            self._stream.flush()
+        except Exception:  # noqa: BLE001, S110 - a full disk or a closed terminal must not fail a request, and where to say it?
+            pass
+
+
+def _json_line(record: logging.LogRecord) -> str:
+    entry = _entry(record)
+    try:
+        line = _ENCODER.encode(entry)
+        if line.isascii():
+            return line.decode()
+    except (ValueError, OverflowError, TypeError, RecursionError):
+        pass
+    # Half a surrogate pair, a huge integer, or characters that some readers take for the end of a line.
+    return json.dumps(entry, default=_shown, skipkeys=True)
+
+
+def _text_line(record: logging.LogRecord) -> str:
+    entry = _entry(record)
+    time, level, event, _ = (str(entry.pop(name)) for name in ("time", "level", "event", "logger"))
+    facts = " ".join(f"{name}={_word(value)}" for name, value in entry.items())
+    return f"{time[11:23]} {level:<7} {_word(event)} {facts}".rstrip()
+
+
+def _word(value: object) -> str:
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and not _QUOTES.search(value):
+        return value
+    return json.dumps(value, default=_shown, skipkeys=True)
+
+
+def _entry(record: logging.LogRecord) -> dict[str, object]:
+    is_ours = record.name.startswith(OURS)
+    entry: dict[str, object] = {
+        "time": rfc3339(record.created),
+        "level": record.levelname.lower(),
+        "event": record.msg if is_ours else "library.message",
+        "logger": record.name,
+    }
+    request_id = current_request.get()
+    if request_id:
+        entry["request_id"] = request_id
+    for name, value in _facts(record, is_ours=is_ours).items():
+        entry[f"fact_{name}" if name in _HEAD else name] = _cut(value) if isinstance(value, str) else value
+    return entry
+
+
+def _facts(record: logging.LogRecord, *, is_ours: bool) -> Facts:
+    facts = cast("Facts", getattr(record, "facts", {}))
+    if not is_ours or record.args:
+        facts = {"message": record.getMessage(), **facts}
+    if record.exc_info and record.exc_info[1] is not None:
+        facts = {**facts, **frames(record.exc_info[1])}
+    return facts
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}..."
+
+
+def _shown(value: object) -> str:
+    """Give the text of a value that JSON has no form for; secrets show stars."""
+    return _cut(str(value))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_shown)
