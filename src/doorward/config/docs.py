@@ -19,8 +19,8 @@ _HEAD = """\
 <!-- Made from the rows in src/doorward/config by: python -m doorward.config.docs > docs/settings.md -->
 
 Doorward reads one file, `doorward.toml`: the one that `--config` names, else the one in the current directory, else
-none at all: every setting has its default. `doorward check` says what is wrong with a file and how to mend it, with file
-and line; `doorward config show` prints every effective setting and where it came from, with secrets masked.
+none at all: every setting has its default. `doorward check` says what is wrong and how to mend it, with file and
+line; `doorward config show` prints every effective setting and where it came from, with secrets masked.
 
 What counts more comes first:
 
@@ -77,9 +77,9 @@ def _toml(value: object) -> str:
 
 def _built_in_clouds() -> Iterator[str]:
     yield (
-        "\nBuilt in are the three below. A table that sets some keys keeps the built-in values of the others; another\n"
-        "name needs an issuer and its keys together. A cloud is in use when it is `global`, has a table, or is named by a\n"
-        "registration.\n"
+        "\nBuilt in are the three below. A table that sets some keys keeps the built-in values of the others;\n"
+        "another name needs an issuer and its keys together. A cloud is in use when it is `global`, has a table, or\n"
+        "is named by a registration.\n"
     )
     for name, cloud in BUILT_IN.items():
         yield f'\n```toml\n[clouds.{name}]\nissuer_v1 = "{cloud.issuer_v1}"\nissuer_v2 = "{cloud.issuer_v2}"\n'

@@ -232,7 +232,7 @@ def _hex_key(value: object) -> Secret:
 
 
 def _database_url(value: object) -> str:
-    text = _text(value)
+    text = _no_hidden(_text(value))
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -254,7 +254,7 @@ def _keeps_data(url: str) -> bool:
 
 def mask_password(url: str) -> str:
     """Print a database URL with stars in place of its password, in the authority or in the query."""
-    hidden = re.sub(r"(?<=://)([^/?#@]*?):(.*)@", rf"\1:{MASK}@", url)
+    hidden = re.sub(r"(?s)(?<=://)([^/?#@]*?):(.*)@", rf"\1:{MASK}@", url)
     return re.sub(r"(?i)((?:^|[?&])[^=&]*password=)[^&]*", rf"\g<1>{MASK}", hidden)
 
 

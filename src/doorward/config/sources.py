@@ -4,10 +4,9 @@ The command line beats `DOORWARD_<SECTION>__<KEY>`, which beats `WEBSITE_AUTH_*`
 a command such as `dev` presets. Here values are found and their names checked; what a value may be is for the kinds.
 """
 
-import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -17,7 +16,8 @@ from doorward.config.documents import Document, Unreadable, read_auth_file, read
 from doorward.config.findings import Finding, error
 from doorward.config.kinds import toml_type
 from doorward.config.rows import rows_of
-from doorward.config.settings import SECTIONS, Origin, SectionRow, every_row, find_row, section_named
+from doorward.config.settings import Origin, SectionRow, find_row, section_named
+from doorward.config.suggestions import suggest_key, suggest_path, suggest_section
 
 Purpose = Literal["serve", "check", "dev", "command"]
 
@@ -166,7 +166,7 @@ def _take_keys(
             gathered.give(path, Given(value=value, origin=document.origin(*above, key)))
         else:
             where = document.place(*above, key)
-            fix = _suggest(key, [".".join((*above, other)) for other in known])
+            fix = suggest_key(key, [".".join((*above, other)) for other in known])
             gathered.findings.append(
                 error(SETTING_UNKNOWN, where=where, setting=path, what=f"{path} is not a setting.", fix=fix)
             )
@@ -184,18 +184,7 @@ def _unknown_section(document: Document, name: str) -> Finding:
     where, what = document.place(name), f"[{name}] is not a section of the settings."
     if not isinstance(document.content[name], dict):
         what = f"{name} stands outside of any section."
-    close = difflib.get_close_matches(name, [entry.name for entry in SECTIONS], n=1)
-    fix = f"Did you mean [{close[0]}]?" if close else _suggest(name, [])
-    return error(SETTING_UNKNOWN, where=where, setting=name, what=what, fix=fix)
-
-
-def _suggest(key: str, nearby: Iterable[str]) -> str:
-    """Propose the setting that was meant: a like-named one of the same section, else the same key of another."""
-    by_key = {path.rsplit(".", 1)[-1]: path for path in nearby}
-    if close := difflib.get_close_matches(key.lower(), by_key, n=1):
-        return f"Did you mean {by_key[close[0]]}?"
-    elsewhere = [f"[{entry.name}]" for entry, other, _ in every_row() if other == key]
-    return f"Did you mean {key} in {elsewhere[0]}?" if elsewhere else "Remove it; docs/settings.md lists every setting."
+    return error(SETTING_UNKNOWN, where=where, setting=name, what=what, fix=suggest_section(name))
 
 
 # --- the environment ---------------------------------------------------------------------------------------------
@@ -258,13 +247,8 @@ def _unknown_variable(variable: str, name: str) -> Finding:
     if name.startswith(f"{PREFIX}AUTH__"):
         fix = "The auth tree comes from auth.file or from [auth] in the file, not from the environment."
         return error(SETTING_UNKNOWN, where=where, setting=variable, what=what, fix=fix)
-    names = [environment_name(f"{entry.name}.{key}") for entry, key, _ in every_row() if not entry.named]
-    parts = name.removeprefix(PREFIX).split("__")
-    names += [
-        environment_name(f"{entry.name}.{parts[1]}.{key}") for entry, key, _ in every_row() if entry.named and parts[1:]
-    ]
-    close = difflib.get_close_matches(name, names, n=1)
-    fix = f"Did you mean {close[0]}?" if close else "Unset it; docs/settings.md lists every setting."
+    meant = suggest_path(name.removeprefix(PREFIX).replace("__", "."))
+    fix = f"Did you mean {environment_name(meant)}?" if meant else "Unset it; docs/settings.md lists every setting."
     return error(SETTING_UNKNOWN, where=where, setting=variable, what=what, fix=fix)
 
 
