@@ -6,7 +6,7 @@ one before it, at the same versions, so preparing the smaller never takes anythi
 
 A stamp inside the environment says for which interpreter, place and files it was made. It is taken away before anything
 changes and written last, so an interrupted preparation is repeated. The kernel's file lock lets two starts at once take
-turns, and ends with its process however that ends. Uses nothing but the standard library.
+turns, and ends with the processes that hold it, however they end. Uses nothing but the standard library.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
             _say(
                 f"Bringing {ENVIRONMENT} up to date." if stamp else f"Making {ENVIRONMENT}; this takes about a minute."
             )
-            _prepare(arguments[0], stamp, wanted)
+            _prepare(arguments[0], stamp, wanted, lock)
     return 0
 
 
@@ -53,25 +53,28 @@ def _is_fresh(stamp: dict[str, str], wanted: dict[str, str]) -> bool:
     return all(stamp.get(name) == value for name, value in wanted.items())
 
 
-def _prepare(chosen: str, stamp: dict[str, str], wanted: dict[str, str]) -> None:
+def _prepare(chosen: str, stamp: dict[str, str], wanted: dict[str, str], lock: TextIO) -> None:
     STAMP.unlink(missing_ok=True)
     if any(stamp.get(name) != wanted[name] for name in ("place", "python")):
         # Scripts inside an environment name its place, so a moved one is as useless as one of another Python.
-        _run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT))
+        _run(lock, sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT))
         stamp = {}
     if any(stamp.get(name) != wanted[name] for name in SETS[: SETS.index(chosen) + 1]):
-        _pip("--require-hashes", "-r", str(ROOT / "requirements" / f"{chosen}.txt"))
-    _pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        _pip(lock, "--require-hashes", "-r", str(ROOT / "requirements" / f"{chosen}.txt"))
+    _pip(lock, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     _write_stamp(stamp | wanted)
 
 
-def _pip(*arguments: str) -> None:
-    _run(str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", *arguments)
+def _pip(lock: TextIO, *arguments: str) -> None:
+    _run(lock, str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", *arguments)
 
 
-def _run(*command: str) -> None:
-    # The user's own variables for pip stay in force; its words go to standard error, since ours is for results.
-    finished = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+def _run(lock: TextIO, *command: str) -> None:
+    # The user's own variables for pip stay in force; its words go to standard error, since ours is for results. It
+    # inherits the lock, so that nobody else begins while it still runs, even if this process is killed.
+    finished = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(lock.fileno(),), check=False
+    )
     if finished.returncode:
         _give_up(f"`{' '.join(command[1:5])} …` failed. Once its cause is mended, run the same script again.")
 

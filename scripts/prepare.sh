@@ -14,11 +14,12 @@ prepare() {
 # usual names.
 find_python() {
     without_venv=
-    for python in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    [ -n "${PYTHON:-}" ] || set -- python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3
+    [ -z "${PYTHON:-}" ] || set -- "$PYTHON"
+    for python in "$@"; do
         "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
         "$python" -I -c 'import ensurepip, venv' 2>/dev/null && return 0
         without_venv=${without_venv:-$python}
-        [ -z "${PYTHON:-}" ] || break
     done
     if [ -z "$without_venv" ]; then
         echo "Doorward needs Python 3.11 or newer${PYTHON:+ (PYTHON=$PYTHON is not)}. Install it, or name it: PYTHON=/path/to/python3.11 $0" >&2

@@ -1,6 +1,6 @@
 """Writes the pages of docs/ that are made from the code; run as scripts/docs. tests/test_documents.py compares them.
 
-Owns docs/errors.md, from the error catalogue.
+Owns docs/errors.md, from the error catalogue; docs/settings.md comes from doorward.config.docs.
 """
 
 import importlib
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from doorward import base
 from doorward.base.errors import ErrorRow, catalogue
+from doorward.config.docs import render_docs
 
 ROOT = Path(__file__).resolve().parent.parent
 _OPENING = """\
@@ -20,7 +21,7 @@ never vary with the request; what was found in one case stands in the log line t
 
 def pages() -> dict[Path, str]:
     """Give every generated page by its path."""
-    return {ROOT / "docs" / "errors.md": errors_page(all_rows())}
+    return {ROOT / "docs" / "errors.md": errors_page(all_rows()), ROOT / "docs" / "settings.md": render_docs()}
 
 
 def all_rows() -> list[ErrorRow]:
