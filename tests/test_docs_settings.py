@@ -8,7 +8,7 @@ from tests.support.sources import ROOT
 def test_the_page_is_made_from_the_rows() -> None:
     """The page in the repository is the one that the rows make."""
     written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert written == render_docs(), "write it anew: python -m doorward.config.docs > docs/settings.md"
+    assert written == render_docs(), "run scripts/docs"
 
 
 def test_every_setting_is_documented() -> None:
