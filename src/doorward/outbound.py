@@ -8,12 +8,13 @@ keys.
 """
 
 import asyncio
+import logging
 import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -96,7 +97,8 @@ class Outbound:
                     timeout=timeout,
                     preload_content=False,
                 )
-                return _read_json(response, host, max_bytes)
+                with closing(response):
+                    return _read_json(response, host, max_bytes)
         except (HTTPError, OSError, ValueError) as error:
             raise OutboundFailed(_reason(error), host) from None
         finally:
@@ -183,6 +185,8 @@ def _pool_classes() -> "dict[str, type[HTTPConnectionPool]]":
     """Give urllib3's connection pools with connections that report to their flight."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool  # noqa: PLC0415 - see the module's docstring
     from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - see the module's docstring
+
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines hold whole addresses, query included
 
     class HeldPlain(HTTPConnection):
         def _new_conn(self) -> socket.socket:

@@ -232,7 +232,7 @@ class ProviderKeys:
     def _depart(self, entry: _Entry) -> "asyncio.Task[None]":
         """Begin a fetch, or give the one under way."""
         if entry.flight is None:
-            entry.due = self._later(RETRY_WITH_KEYS if self.loaded(entry.url) else RETRY_WITHOUT_KEYS)
+            entry.due = self._retry_at(entry)
             entry.flight = asyncio.create_task(self._fetch(entry), name="doorward-keys")
         return entry.flight
 
@@ -293,6 +293,12 @@ class ProviderKeys:
         """Give the moment `seconds` from now or up to a fifth sooner, so that replicas do not ask in step."""
         share = int.from_bytes(self._entropy.draw(4), "big") / 2**32
         return self._clock.monotonic() + seconds * (1 - _JITTER * share)
+
+    def _retry_at(self, entry: _Entry) -> float:
+        """Give when to ask again should this fetch fail: at the latest when the keys have become too old."""
+        if not self.loaded(entry.url):
+            return self._later(RETRY_WITHOUT_KEYS)
+        return min(self._later(RETRY_WITH_KEYS), entry.good_at + STALE_LIMIT)
 
     def _retry_after(self, entry: _Entry) -> int:
         return max(1, math.ceil(entry.due - self._clock.monotonic()))
