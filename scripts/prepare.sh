@@ -34,7 +34,7 @@ install_venv() {
     package=$("$python" -I -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing $package, which $python lacks." >&2
-        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes "$package"; } >&2 || true
+        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes "$package"; } >/dev/null || true
     fi
     "$python" -I -c 'import ensurepip, venv' 2>/dev/null && return 0
     echo "$python lacks its venv module. On Debian and Ubuntu: apt-get install $package. Then run $0 again." >&2
