@@ -148,7 +148,7 @@ async def test_sqlite_file_that_cannot_be_opened(scanned_path: Path, kind: str) 
 
 async def test_missing_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, a PostgreSQL URL is postgres_missing, which names the package to install."""
-    for name in ("doorward.store.postgres", "doorward.store.connections"):
+    for name in ("doorward.store.postgres", "doorward.store.postgres_connections", "doorward.store.postgres_appends"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.delattr("doorward.store.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "asyncpg", None)

@@ -9,7 +9,8 @@ import pytest
 
 from doorward.base.errors import DoorwardError
 from doorward.store import Cursor, Sql, Store, open_store
-from doorward.store.sqlite import SqliteStore, connect_reader, connect_writer
+from doorward.store.sqlite import SqliteStore
+from doorward.store.sqlite_connections import connect_reader, connect_writer
 from tests.store import rows
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +23,8 @@ def path_of(url: str) -> Path:
 async def test_file_is_for_its_owner_alone(sqlite_store: Store, sqlite_url: str) -> None:
     """The database, its log and its index are readable and writable by their owner and nobody else."""
     await sqlite_store.write(rows.add_user)
-    for suffix in ("", "-wal", "-shm"):
-        mode = Path(f"{path_of(sqlite_url)}{suffix}").stat().st_mode
-        assert stat.S_IMODE(mode) == 0o600
+    paths = [path_of(sqlite_url).with_name(f"doorward.db{suffix}") for suffix in ("", "-wal", "-shm")]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600] * 3
 
 
 async def test_writer_flushes_and_keeps_foreign_keys(sqlite_store: Store, sqlite_url: str) -> None:
@@ -112,6 +112,16 @@ async def test_two_processes_on_one_file(sqlite_store: Store, sqlite_url: str) -
         await sqlite_store.append([rows.family(f"here{number}", user)])
     assert await child.wait() == 0
     assert await sqlite_store.read(lambda cursor: rows.count(cursor, rows.COUNT_FAMILIES)) == 300
+
+
+async def test_locks_outlive_a_second_opening(sqlite_store: Store, sqlite_url: str) -> None:
+    """Opening the file a second time drops none of this process's locks: another that leaves cannot take the log away."""
+    await (await open_store(sqlite_url, auto_migrate=True)).close()
+    command = [sys.executable, "-m", "tests.store.writing_child", sqlite_url, "1"]
+    child = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+    assert await child.wait() == 0
+    assert path_of(sqlite_url).with_name("doorward.db-wal").exists()
+    assert await sqlite_store.read(lambda cursor: rows.count(cursor, rows.COUNT_FAMILIES)) == 1
 
 
 async def test_locked_for_too_long(sqlite_url: str) -> None:

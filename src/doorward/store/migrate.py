@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_MIGRATION_FAILED
-from doorward.store.sqlite import connect_writer
+from doorward.store.sqlite_connections import connect_writer
 
 LOCK_TIMEOUT = 60.0
 _SCRIPTS = Path(__file__).parent / "migrations"

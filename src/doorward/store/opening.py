@@ -15,7 +15,8 @@ from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID, POSTGRES_MISSING
 from doorward.store.schema import REVISION, judge_revision
 from doorward.store.sql import Store
-from doorward.store.sqlite import SqliteStore, connect_reader, connect_writer
+from doorward.store.sqlite import SqliteStore
+from doorward.store.sqlite_connections import connect_reader, connect_writer
 
 _SQLITE = "sqlite:///"
 

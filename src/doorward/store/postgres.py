@@ -2,7 +2,7 @@
 
 What can conflict is a transaction of its own, and is run again when the server says that two collided. Appends do not
 conflict, so those of all callers that wait at the moment go as one statement: a WITH that inserts one array per column
-into each table, which is a transaction by itself and costs a single round trip (`appending` holds the queue).
+into each table, which is a transaction by itself and costs a single round trip (`postgres_appends` holds the queue).
 
 A use case runs to its end even when the one who waits for it goes away.
 """
@@ -15,8 +15,8 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]  it has none; `connect
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID
-from doorward.store.appending import Appender
-from doorward.store.connections import ATTEMPTS, FAILURES, Collision, Connection, Connections, close, judge
+from doorward.store.postgres_appends import Appender
+from doorward.store.postgres_connections import ATTEMPTS, FAILURES, Collision, Connection, Connections, close, judge
 from doorward.store.schema import REVISION
 from doorward.store.sql import (
     Append,

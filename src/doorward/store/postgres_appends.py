@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from doorward.base.errors import DoorwardError
-from doorward.store.connections import ATTEMPTS, FAILURES, Collision, Connection, close, judge
+from doorward.store.postgres_connections import ATTEMPTS, FAILURES, Collision, Connection, close, judge
 from doorward.store.sql import Append, Insert, Params, unavailable
 
 _LARGEST_BATCH = 256
