@@ -232,7 +232,11 @@ async def _in_thread(call: Callable[[], T], when_done: Callable[[], None]) -> T:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, value, error)
 
-    threading.Thread(target=run, name="doorward-outbound", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="doorward-outbound", daemon=True).start()
+    except RuntimeError:  # the system gives no more threads
+        when_done()
+        raise
     return await answer
 
 
