@@ -115,7 +115,7 @@ async def test_two_processes_on_one_file(sqlite_store: Store, sqlite_url: str) -
 
 
 async def test_locks_outlive_a_second_opening(sqlite_store: Store, sqlite_url: str) -> None:
-    """Opening the file a second time drops none of this process's locks: another that leaves cannot take the log away."""
+    """Opening the file again drops no lock of this process: another that leaves cannot take the log away."""
     await (await open_store(sqlite_url, auto_migrate=True)).close()
     command = [sys.executable, "-m", "tests.store.writing_child", sqlite_url, "1"]
     child = await asyncio.create_subprocess_exec(*command, cwd=ROOT)

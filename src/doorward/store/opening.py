@@ -84,9 +84,13 @@ async def open_store(url: str, *, auto_migrate: bool) -> Store:
 
 async def _open_sqlite(path: Path) -> Store:
     try:
-        writer = connect_writer(path)
+        return await _open_file(path)
     except (OSError, sqlite3.Error) as error:
         raise DoorwardError(DATABASE_UNREACHABLE, path=path, reason=f"{type(error).__name__}: {error}") from error
+
+
+async def _open_file(path: Path) -> Store:
+    writer = connect_writer(path)
     try:
         if judge_revision(_sqlite_revision(writer), may_migrate=True) == "behind":
             await asyncio.to_thread(_migrate_sqlite, path)

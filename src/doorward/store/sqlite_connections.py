@@ -56,11 +56,23 @@ def connect_writer(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Co
         check_same_thread=False,
         cached_statements=_CACHED_STATEMENTS,
     )
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return _prepared(
+        connection,
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        f"cache_size = -{_CACHE_KIB}",
+    )
+
+
+def _prepared(connection: sqlite3.Connection, *pragmas: str) -> sqlite3.Connection:
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -88,8 +100,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=_CACHED_STATEMENTS,
     )
-    connection.execute("PRAGMA query_only = ON")
-    return connection
+    return _prepared(connection, "query_only = ON")
 
 
 def judge(error: sqlite3.Error) -> Exception:
