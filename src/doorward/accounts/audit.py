@@ -6,7 +6,7 @@ over is counted. Never a token, never a secret; text from requests is cleaned of
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,13 +74,13 @@ def record(
 class FailureRecords:
     """Records of refused exchanges, written apart and at most `FAILURES_PER_SECOND`."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Write into the audit trail of `store`."""
+    def __init__(self, store: Store, clock: Clock, count_dropped: Callable[[], None]) -> None:
+        """Write into the audit trail of `store`; `count_dropped` is called for each record that is not written."""
         self._store = store
         self._clock = clock
+        self._count_dropped = count_dropped
         self._second = 0
         self._written = 0
-        self.dropped = 0
 
     async def write(self, code: str, origin: Origin, subject: Subject) -> None:
         """Record one refusal, or count it when this second has had its share; never raises for a database away."""
@@ -89,12 +89,12 @@ class FailureRecords:
             self._second, self._written = int(now), 0
         self._written += 1
         if self._written > FAILURES_PER_SECOND:
-            self.dropped += 1
+            self._count_dropped()
             return
         try:
             await self._store.append([record("exchange.failed", now, origin, subject, code=code)])
         except DoorwardError as error:
-            self.dropped += 1
+            self._count_dropped()
             _log.warning("audit.dropped", extra={"facts": {"reason": error.code}})
 
 

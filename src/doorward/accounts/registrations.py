@@ -57,6 +57,10 @@ class Registrations:
         """Give the registration of a client ID, enabled or not."""
         return self._by_client_id.get(client_id)
 
+    def client_ids(self) -> frozenset[str]:
+        """Give every registered client ID."""
+        return frozenset(self._by_client_id)
+
     def clouds(self) -> frozenset[str]:
         """Name the clouds that any registration belongs to."""
         return frozenset(registration.cloud for registration in self._by_client_id.values())

@@ -219,3 +219,9 @@ DEFAULT_ORGANIZATION_UNUSABLE = _row(
     "token_service.default_organization names an organization that cannot take new users.",
     "doorward orgs list shows those that there are; doorward orgs enable ID, or another number in the setting.",
 )
+DEV_OFF_LOOPBACK = _row(
+    "dev_off_loopback",
+    "Development mode listens on loopback only",
+    "server.listen or server.admin_listen names another address, and whoever reaches development mode is let in.",
+    "Leave the addresses out and use --port, or run doorward serve.",
+)

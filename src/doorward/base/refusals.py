@@ -62,6 +62,13 @@ MALFORMED_REQUEST = _row(
     "The request contradicts itself, for example by carrying two Authorization headers.",
     "Send one credential, once.",
 )
+INVALID_SUBSCRIPTION_KEY = _row(
+    "invalid_subscription_key",
+    401,
+    "Subscription key is missing or invalid",
+    "token_service.subscription_key is set, and the request's Ocp-Apim-Subscription-Key header is absent or different.",
+    "Send the header with the key, or leave the setting empty.",
+)
 STORE_UNAVAILABLE = _row(
     "store_unavailable",
     503,

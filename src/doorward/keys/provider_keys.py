@@ -63,6 +63,7 @@ class KeySetStatus:
     fetched_at: float | None
     fetches: int
     forced_refreshes: int
+    failures: int
     last_error: str | None
 
 
@@ -78,6 +79,7 @@ class _Entry:
     cooled_at: float = -math.inf
     fetches: int = 0
     forced: int = 0
+    failures: int = 0
     error: str | None = None
     flight: "asyncio.Task[None] | None" = None
 
@@ -264,6 +266,7 @@ class ProviderKeys:
     async def _note_failure(self, entry: _Entry, reason: str) -> None:
         """Keep the keys; tell of a new kind of failure, not of every repetition during an outage."""
         known, entry.error = entry.error, reason
+        entry.failures += 1
         facts = {"url": _shown(entry.url), "reason": reason, "loaded": self.loaded(entry.url)}
         if reason != known:
             _log.warning("key_set.fetch_failed", extra={"facts": facts})
@@ -312,6 +315,7 @@ class ProviderKeys:
             fetched_at=None if keys is None else entry.fetched_at,
             fetches=entry.fetches,
             forced_refreshes=entry.forced,
+            failures=entry.failures,
             last_error=entry.error,
         )
 

@@ -104,6 +104,19 @@ class KeyRing:
         await self.reload()
         return RingEntry(key=key, created_at=now, retires_at=None)
 
+    async def discard_unreadable(self) -> int:
+        """Delete the keys that the encryption key does not open; gives how many. Their tokens are refused from then on."""
+        rows = await self._store.read(lambda cursor: cursor.all(signing_keys.ALL, PURPOSE))
+        lost = [str(row[0]) for row in rows if not self._opens(row)]
+
+        async def delete(cursor: Cursor) -> None:
+            for kid in lost:
+                await cursor.run(signing_keys.REMOVE, kid)
+                await changes.note_change(cursor, self._clock.now(), CHANGE_KIND, kid)
+
+        await self._store.write(delete)
+        return len(lost)
+
     def sign(self, claims: bytes) -> str:
         """Sign JSON claims with the newest key; gives a compact JWT."""
         if self._active is None:
@@ -132,6 +145,13 @@ class KeyRing:
     def public_keys(self) -> list[dict[str, str]]:
         """Give the public keys as JWKs; none while signing is symmetric."""
         return [jwk for entry in self._entries if (jwk := entry.key.jwk()) is not None]
+
+    def _opens(self, row: Sequence[Any]) -> bool:
+        try:
+            self._open(row)
+        except DoorwardError:
+            return False
+        return True
 
     def _open(self, row: Sequence[Any]) -> RingEntry:
         kid, algorithm, sealed, created_at, retires_at = row

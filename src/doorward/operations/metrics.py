@@ -170,6 +170,15 @@ class Metrics:
         """Count one fetch of a key set that failed."""
         self._add(KEYS_FAILED, (cloud, version), 1.0)
 
+    def key_set(
+        self, cloud: str, version: str, *, fetched_at: float | None, keys: int, forced: int, failed: int
+    ) -> None:
+        """Note the standing of a key set: when it was last fetched well, and how often it was asked for in vain."""
+        if fetched_at is not None:
+            self.keys_fetched(cloud, version, at=fetched_at, keys=keys)
+        self._set(KEYS_FORCED, (cloud, version), float(forced))
+        self._set(KEYS_FAILED, (cloud, version), float(failed))
+
     def store(self, *, is_up: bool) -> None:
         """Note whether the database could be used."""
         self._set(STORE_UP, (), 1.0 if is_up else 0.0)

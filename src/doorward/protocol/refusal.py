@@ -32,11 +32,13 @@ class TokenRefused(Exception):
     """A check refused a token.
 
     `reason` is for the log and for `doorward explain`: it names claims and rules, and never quotes the token's signature.
+    `facts` are identifiers that the log and the audit trail may keep.
     """
 
-    def __init__(self, check: Check, reason: str, fault: Fault = Fault.INVALID) -> None:
+    def __init__(self, check: Check, reason: str, fault: Fault = Fault.INVALID, **facts: str) -> None:
         """Refuse by `check` because of `reason`."""
         super().__init__(reason)
         self.check = check
         self.reason = reason
         self.fault = fault
+        self.facts = facts

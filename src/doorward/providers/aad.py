@@ -292,7 +292,8 @@ def _check_audience(
 ) -> str:
     cloud = cloud_of_audience(guid(client_id) or client_id)
     if cloud is None:
-        raise TokenRefused(AUDIENCE, "aud is not a registered and enabled client ID", Fault.AUDIENCE)
+        known = {"client_id": cleaned(client_id, 64)}
+        raise TokenRefused(AUDIENCE, "aud is not a registered and enabled client ID", Fault.AUDIENCE, **known)
     if all(s.authority.cloud != cloud for s in signers):
         raise TokenRefused(CLOUD, f"the registration belongs to the cloud {cloud}", Fault.ISSUER)
     return cloud

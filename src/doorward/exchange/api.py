@@ -1,0 +1,111 @@
+"""The routes of the token service and the handlers of the contract (interface section 4).
+
+A handler reads the request, calls a use case, and writes the answer; it decides nothing else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from doorward.accounts.nouns import Presented, TokenPair
+from doorward.accounts.refresh import RefreshDesk, refuse_suspended_owner
+from doorward.accounts.tokens import TokenOffice, revoke_all_of_user, revoke_family
+from doorward.base.clock import Clock
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import AUDIENCE_MISMATCH
+from doorward.exchange.credentials import bearer
+from doorward.exchange.envelope import PREFIX, succeed
+from doorward.exchange.guard import Guard
+from doorward.exchange.login import Login, origin_of
+from doorward.exchange.messages import read_login, read_logout
+from doorward.exchange.oauth import OAuth
+from doorward.identity.visit import Visit
+from doorward.inbound.door import Reply, Route
+from doorward.store import Cursor, Store
+
+LOGIN = f"{PREFIX}/api/v2/sso/microsoft/azure-token-login"
+REFRESH = f"{PREFIX}/api/v2/users/refresh-access-token"
+ME = f"{PREFIX}/api/v2/users/me"
+LOGOUT = f"{PREFIX}/api/v2/users/logout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the handlers work with."""
+
+    login: Login
+    office: TokenOffice
+    refresh: RefreshDesk
+    store: Store
+    clock: Clock
+    is_registered: Callable[[str], bool]
+    platform_token_name: str
+
+
+class Contract:
+    """The handlers of the vendor's contract."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Work with `parts`."""
+        self._parts = parts
+
+    async def login(self, visit: Visit, body: bytes) -> Reply:
+        """Exchange an id_token (reference 1.2 to 1.8)."""
+        _, pair = await self._parts.login.exchange(visit, read_login, body)
+        return succeed("Login successful", self._tokens(pair))
+
+    async def refresh(self, visit: Visit, _: bytes) -> Reply:
+        """Give a new pair for the bearer (reference 1.9)."""
+        parts = self._parts
+        _, pair = await parts.refresh.refresh(bearer(visit), parts.clock.now(), origin_of(visit))
+        return succeed("Token refreshed successfully", self._tokens(pair))
+
+    async def me(self, visit: Visit, _: bytes) -> Reply:
+        """Say who the bearer is."""
+        presented = await self._caller(visit)
+        refuse_suspended_owner(presented)
+        if not self._parts.is_registered(presented.client_id):
+            raise DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
+        return succeed("User retrieved successfully", presented.user.to_public())
+
+    async def logout(self, visit: Visit, body: bytes) -> Reply:
+        """Revoke the bearer's family, or every family of its user."""
+        presented = await self._caller(visit)
+        everything = read_logout(visit, body)
+        now, origin = self._parts.clock.now(), origin_of(visit)
+
+        async def revoke(cursor: Cursor) -> None:
+            await revoke_family(cursor, presented, now, origin)
+            if everything:
+                await revoke_all_of_user(cursor, presented.user.id, now, origin)
+
+        await self._parts.store.write(revoke)
+        return succeed("Logged out successfully", None)
+
+    async def _caller(self, visit: Visit) -> Presented:
+        presented = await self._parts.office.read_access_token(bearer(visit))
+        self._parts.office.refuse_dead(presented)
+        return presented
+
+    def _tokens(self, pair: TokenPair) -> dict[str, object]:
+        return {
+            "access_token": pair.access_token,
+            self._parts.platform_token_name: pair.platform_token,
+            "token_type": "bearer",
+        }
+
+
+def routes(contract: Contract, oauth: OAuth, guard: Guard, max_body: int) -> list[Route]:
+    """Give every route of the token service, each behind the guard."""
+    table = (
+        ("POST", LOGIN, contract.login),
+        ("POST", REFRESH, contract.refresh),
+        ("GET", ME, contract.me),
+        ("POST", LOGOUT, contract.logout),
+        ("POST", f"{PREFIX}/oauth2/introspect", oauth.introspect),
+        ("POST", f"{PREFIX}/oauth2/revoke", oauth.revoke),
+    )
+    public = (("GET", f"{PREFIX}/oauth2/jwks", oauth.jwks),)
+    return [
+        *(Route(method=m, path=path, handler=guard.closed(h), max_body=max_body) for m, path, h in table),
+        *(Route(method=m, path=path, handler=guard.open(h)) for m, path, h in public),
+    ]

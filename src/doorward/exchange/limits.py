@@ -1,0 +1,101 @@
+"""Rate limits of the exchange (token-exchange reference 4.2 and the interface's ruling).
+
+Two counts over a sliding window: refused exchanges of a client address, and exchanges of an identity whose token was
+verified. Unverified claims feed no counter, or anybody could lock a person out; a trusted proxy's own address is never
+counted. Memory is bounded: the longest untouched keys are forgotten first.
+"""
+
+import math
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from doorward.base.clock import Clock
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import RATE_LIMITED
+from doorward.identity.visit import Visit
+
+MAX_KEYS = 50_000
+_SITE_PREFIX = 64  # one subscriber is usually given a whole /64, so a single IPv6 address says nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRules:
+    """What the settings say; `window` in seconds."""
+
+    enabled: bool
+    failures: int
+    per_identity: int
+    window: float
+
+
+class Counter:
+    """Counts events by key over a sliding window."""
+
+    def __init__(self, clock: Clock, limit: int, window: float) -> None:
+        """Allow `limit` events in `window` seconds."""
+        self._clock = clock
+        self._limit = limit
+        self._window = window
+        self._events: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def add(self, key: str) -> None:
+        """Count one event."""
+        events = self._events.setdefault(key, deque(maxlen=self._limit))
+        events.append(self._clock.monotonic())
+        self._events.move_to_end(key)
+        if len(self._events) > MAX_KEYS:
+            self._events.popitem(last=False)
+
+    def refuse_if_full(self, key: str) -> None:
+        """Raise `DoorwardError` (`rate_limited`) when the window holds as many events of `key` as are allowed."""
+        events = self._events.get(key)
+        if events is None or len(events) < self._limit:
+            return
+        wait = events[0] + self._window - self._clock.monotonic()
+        if wait > 0:
+            raise DoorwardError(RATE_LIMITED, retry_after=max(1, math.ceil(wait)))
+
+
+class ExchangeLimits:
+    """The limits of the exchange."""
+
+    def __init__(self, clock: Clock, rules: LimitRules) -> None:
+        """Limit by `rules`."""
+        self._enabled = rules.enabled
+        self._failures = Counter(clock, rules.failures, rules.window)
+        self._identities = Counter(clock, rules.per_identity, rules.window)
+
+    def refuse_address(self, visit: Visit) -> None:
+        """Refuse a client address that had too many exchanges refused; raises `DoorwardError` (`rate_limited`)."""
+        key = self._address(visit)
+        if key is not None:
+            self._failures.refuse_if_full(key)
+
+    def note_refused(self, visit: Visit, error: DoorwardError) -> None:
+        """Count a refused exchange, unless the fault is ours or it was refused for its rate."""
+        key = self._address(visit)
+        if key is not None and error.row.status < 500 and error.row is not RATE_LIMITED:
+            self._failures.add(key)
+
+    def count_identity(self, tid: str, oid: str) -> None:
+        """Count an exchange of a verified identity; raises `DoorwardError` (`rate_limited`) when there were too many."""
+        if self._enabled:
+            self._identities.refuse_if_full(f"{tid}/{oid}")
+            self._identities.add(f"{tid}/{oid}")
+
+    def _address(self, visit: Visit) -> str | None:
+        if not self._enabled or visit.address_is_proxy or not visit.address:
+            return None
+        return site_of(visit.address)
+
+
+def site_of(address: str) -> str:
+    """Give the key of an address: itself, or for IPv6 its /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, _SITE_PREFIX), strict=False))
+    return address

@@ -1,0 +1,182 @@
+"""The exchange: the order of its checks, readable from top to bottom (token-exchange reference 1.7).
+
+Steps 1 to 11 never read or write account data, so that answers say nothing about accounts to a caller without a valid
+token; steps 12 to 15 are one transaction.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from doorward.accounts.audit import NOBODY, FailureRecords, Subject
+from doorward.accounts.nouns import Origin, Registration, TokenPair, User
+from doorward.accounts.resolve import SignIn
+from doorward.accounts.sign_in import SignInDesk
+from doorward.accounts.tokens import digest_of
+from doorward.base.clock import Clock
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import EMAIL_MISMATCH
+from doorward.base.text import email_key
+from doorward.exchange.limits import ExchangeLimits
+from doorward.exchange.messages import LoginRequest
+from doorward.exchange.verification import Verification
+from doorward.identity.visit import Visit
+from doorward.providers.aad import EntraIdentity, vouched_addresses
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_log = logging.getLogger("doorward.exchange")
+
+
+class ExchangeObserver(Protocol):
+    """Who counts: `code` is `success` or that of the catalogue, `audience` the client ID of a verified token."""
+
+    def exchange(self, code: str, audience: str | None) -> None:
+        """Count one exchange."""
+        ...
+
+    def unknown_fields(self, fields: int) -> None:
+        """Count body fields that nobody knows."""
+        ...
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What is known of an exchange while it runs; only what a verified token said."""
+
+    subject: Subject = NOBODY
+
+
+class Login:
+    """Exchanges id_tokens."""
+
+    def __init__(
+        self,
+        *,
+        verification: Verification,
+        desk: SignInDesk,
+        limits: ExchangeLimits,
+        failures: FailureRecords,
+        observer: ExchangeObserver,
+        clock: Clock,
+    ) -> None:
+        """Take the parts that make the checks, keep the accounts, and count."""
+        self._verification = verification
+        self._desk = desk
+        self._limits = limits
+        self._failures = failures
+        self._observer = observer
+        self._clock = clock
+        self._records: set[asyncio.Task[None]] = set()
+
+    async def exchange(self, visit: Visit, read: "ReadRequest", body: bytes) -> tuple[User, TokenPair]:
+        """Answer one exchange; `read` makes the request from the body. Raises `DoorwardError`."""
+        attempt = Attempt()
+        try:
+            self._limits.refuse_address(visit)
+            request = read(visit, body)
+            if request.unknown_fields:
+                self._observer.unknown_fields(request.unknown_fields)
+            user, pair = await self._steps(visit, request, attempt)
+        except DoorwardError as refusal:
+            self._note_refusal(visit, attempt, refusal)
+            raise
+        self._observer.exchange("success", attempt.subject.client_id)
+        return user, pair
+
+    async def _steps(self, visit: Visit, request: "TokenRequest", attempt: Attempt) -> tuple[User, TokenPair]:
+        now, digest = self._clock.now(), digest_of(request.azure_ad_token)
+        attempt.subject = Subject(token_digest=digest.hex()[:16])
+        identity, registration = await self._verification.verify(request.azure_ad_token, now, request.nonce)
+        attempt.subject = _subject_of(identity, digest)
+        self._limits.count_identity(identity.tid, identity.oid)
+        await self._desk.refuse_replay(digest)
+        sign_in = SignIn(
+            identity=identity,
+            registration=registration,
+            email=agreed_address(identity, registration, request.email),
+            full_name=request.full_name,
+            auto_create=request.auto_create,
+            organization_id=request.organization_id,
+            origin=origin_of(visit),
+            token_digest=digest,
+        )
+        return await self._desk.sign_in(sign_in, now)
+
+    def _note_refusal(self, visit: Visit, attempt: Attempt, refusal: DoorwardError) -> None:
+        """Log, count and record a refusal; the record is written after the answer."""
+        subject = attempt.subject
+        facts = {"code": refusal.code, "request_id": visit.request_id, "address": visit.address, **refusal.facts}
+        _log.log(LEVELS[refusal.row.level], "exchange.refused", extra={"facts": facts})
+        self._limits.note_refused(visit, refusal)
+        self._observer.exchange(refusal.code, subject.client_id)
+        task = asyncio.create_task(self._failures.write(refusal.code, origin_of(visit), _with_facts(subject, refusal)))
+        self._records.add(task)
+        task.add_done_callback(self._records.discard)
+
+    async def finish(self) -> None:
+        """Wait for the records of refusals that were answered already."""
+        await asyncio.gather(*self._records)
+
+
+class TokenRequest(Protocol):
+    """What both doors ask for; `email` is None where the door has no such field."""
+
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def azure_ad_token(self) -> str: ...
+    @property
+    def full_name(self) -> str | None: ...
+    @property
+    def auto_create(self) -> bool: ...
+    @property
+    def organization_id(self) -> int | None: ...
+    @property
+    def nonce(self) -> str | None: ...
+    @property
+    def unknown_fields(self) -> int: ...
+
+
+class ReadRequest(Protocol):
+    """Makes a request from a body; raises `DoorwardError` when it is none."""
+
+    def __call__(self, visit: Visit, body: bytes) -> "TokenRequest | LoginRequest": ...
+
+
+def agreed_address(identity: EntraIdentity, registration: Registration, asked: str | None) -> str:
+    """Give the address on which request and token agree, in the token's spelling (reference 2.9).
+
+    Where the request names none, it is the token's first candidate. Raises `DoorwardError` (`email_mismatch`).
+    """
+
+    def is_authoritative(domain: str) -> bool:
+        return registration.is_authoritative(identity.tid, domain)
+
+    key = None if asked is None else email_key(asked)
+    for candidate in vouched_addresses(identity, is_authoritative):
+        if asked is None or email_key(candidate) == key:
+            return candidate
+    raise DoorwardError(EMAIL_MISMATCH)
+
+
+def origin_of(visit: Visit) -> Origin:
+    """Give where a request came from, for the audit trail."""
+    return Origin(address=visit.address, user_agent=visit.user_agent, request_id=visit.request_id)
+
+
+def _with_facts(subject: Subject, refusal: DoorwardError) -> Subject:
+    """Add what a refusal says of a token that was refused before its identity was accepted."""
+    known = {name: value for name in ("client_id", "tid") if isinstance(value := refusal.facts.get(name), str)}
+    return subject if subject.client_id else replace(subject, **known)
+
+
+def _subject_of(identity: EntraIdentity, digest: bytes) -> Subject:
+    return Subject(
+        client_id=identity.client_id,
+        cloud=identity.cloud,
+        tid=identity.tid,
+        oid=identity.oid,
+        kid=identity.kid,
+        token_digest=digest.hex()[:16],
+    )

@@ -1,0 +1,174 @@
+"""The bodies that the token service reads (token-exchange reference 1.2 and 1.8).
+
+Strict: types are not coerced, duplicate names are refused, and every wrong field is named at once. Unknown fields are
+ignored for compatibility and counted. Nothing that was sent is repeated in what is said about it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, final
+from urllib.parse import parse_qsl
+
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import INVALID_REQUEST
+from doorward.base.strict_json import DuplicateName, NotStrictJson, decode
+from doorward.base.text import NAME_MAX, email_key, has_hidden
+from doorward.exchange.envelope import ValidationFailed
+from doorward.identity.visit import Visit
+
+KNOWN_FIELDS: Final = frozenset({"email", "azure_ad_token", "full_name", "auto_create", "organization_id", "nonce"})
+MAX_PARAMETERS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRequest:
+    """What `azure-token-login` is asked: `email` is trimmed, absent optional fields are None."""
+
+    email: str
+    azure_ad_token: str
+    full_name: str | None
+    auto_create: bool
+    organization_id: int | None
+    nonce: str | None
+    unknown_fields: int
+
+
+def read_login(visit: Visit, body: bytes) -> LoginRequest:
+    """Read the body of the exchange; raises `ValidationFailed` with every wrong field."""
+    reader = _Reader(_read_object(visit, body))
+    request = LoginRequest(
+        email=reader.email("email"),
+        azure_ad_token=reader.text("azure_ad_token"),
+        full_name=reader.name("full_name"),
+        auto_create=reader.boolean("auto_create", default=True),
+        organization_id=reader.positive("organization_id"),
+        nonce=reader.optional_text("nonce"),
+        unknown_fields=reader.unknown(KNOWN_FIELDS),
+    )
+    reader.finish()
+    return request
+
+
+def read_logout(visit: Visit, body: bytes) -> bool:
+    """Read the optional body of a logout; gives whether every family is to end. Raises `ValidationFailed`."""
+    if not body.strip():
+        return False
+    reader = _Reader(_read_object(visit, body))
+    everything = reader.boolean("all", default=False)
+    reader.finish()
+    return everything
+
+
+def read_form(visit: Visit, body: bytes) -> dict[str, str]:
+    """Read a form body (RFC 6749 appendix B); empty parameters count as absent.
+
+    Raises `DoorwardError` (`invalid_request`) for another Content-Type, a repeated parameter, or what is not UTF-8.
+    """
+    if _media_type(visit) != b"application/x-www-form-urlencoded":
+        raise DoorwardError(INVALID_REQUEST, reason="Content-Type is not application/x-www-form-urlencoded")
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError as error:
+        raise DoorwardError(INVALID_REQUEST, reason="not a form") from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise DoorwardError(INVALID_REQUEST, reason="a parameter is repeated")
+    return {name: value for name, value in form.items() if value}
+
+
+def _read_object(visit: Visit, body: bytes) -> Mapping[str, object]:
+    if not body:
+        raise ValidationFailed([_item("Field required", "missing")])
+    if _media_type(visit) != b"application/json":
+        raise ValidationFailed([_item("Content-Type should be application/json", "value_error")])
+    try:
+        value = decode(body)
+    except DuplicateName as error:
+        raise ValidationFailed([_item("Member names should be unique", "value_error")]) from error
+    except NotStrictJson as error:
+        raise ValidationFailed([_item("JSON decode error", "json_invalid")]) from error
+    if not isinstance(value, dict):
+        raise ValidationFailed([_item("Input should be a JSON object", "value_error")])
+    return value  # pyright: ignore[reportUnknownVariableType] - a decoded object always has string keys
+
+
+def _media_type(visit: Visit) -> bytes:
+    types = visit.headers(b"content-type")
+    return types[0].partition(b";")[0].strip().lower() if len(types) == 1 else b""
+
+
+def _item(message: str, kind: str, field: str | None = None) -> dict[str, object]:
+    return {"loc": ["body"] if field is None else ["body", field], "msg": message, "type": kind}
+
+
+@final
+class _Reader:
+    """Takes fields out of a decoded object and remembers what is wrong with them."""
+
+    def __init__(self, members: Mapping[str, object]) -> None:
+        self._members = members
+        self._items: list[dict[str, object]] = []
+
+    def text(self, field: str) -> str:
+        """Take a required string."""
+        if field not in self._members:
+            self._items.append(_item("Field required", "missing", field))
+            return ""
+        value = self._members[field]
+        return value if isinstance(value, str) else self._wrong(field, "Input should be a valid string", "string_type")
+
+    def email(self, field: str) -> str:
+        """Take a required e-mail address, without the white space around it."""
+        value = self.text(field).strip()
+        if isinstance(self._members.get(field), str) and email_key(value) is None:
+            self._wrong(field, "Value error, not an email address", "value_error")
+        return value
+
+    def optional_text(self, field: str) -> str | None:
+        """Take a string that may be absent or null."""
+        return None if self._members.get(field) is None else self.text(field)
+
+    def name(self, field: str) -> str | None:
+        """Take a display name that may be absent, null or blank."""
+        value = (self.optional_text(field) or "").strip()
+        if len(value) > NAME_MAX:
+            self._wrong(field, f"Value error, longer than {NAME_MAX} characters", "value_error")
+        elif has_hidden(value):
+            self._wrong(field, "Value error, control or invisible characters", "value_error")
+        return value or None
+
+    def boolean(self, field: str, *, default: bool) -> bool:
+        """Take a JSON boolean; strings and numbers are not coerced."""
+        value = self._members.get(field)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self._wrong(field, "Input should be a valid boolean", "bool_type")
+            return default
+        return value
+
+    def positive(self, field: str) -> int | None:
+        """Take a JSON integer from 1 up that may be absent or null."""
+        value = self._members.get(field)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            self._wrong(field, "Input should be a valid integer", "int_type")
+        elif value < 1:
+            self._wrong(field, "Value error, should be greater than or equal to 1", "value_error")
+        else:
+            return value
+        return None
+
+    def unknown(self, known: frozenset[str]) -> int:
+        """Count the members that no field takes."""
+        return len(self._members.keys() - known)
+
+    def finish(self) -> None:
+        """Refuse if any field was wrong; raises `ValidationFailed`."""
+        if self._items:
+            raise ValidationFailed(self._items)
+
+    def _wrong(self, field: str, message: str, kind: str) -> str:
+        self._items.append(_item(message, kind, field))
+        return ""

@@ -1,0 +1,1 @@
+"""The gateway: every path of the public listener that no other room answers."""

@@ -1,0 +1,338 @@
+"""The run of a serving process: from settings to the exit status.
+
+Binds before anything is opened, so that a taken port costs nothing; opens the database, the keys and the registrations;
+keeps them fresh in the background; drains and closes in the reverse order. SIGHUP reads settings and certificates again
+and keeps the old ones when the new are wrong.
+"""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from ssl import SSLContext
+
+from doorward import __version__
+from doorward.accounts.audit import record
+from doorward.accounts.nouns import Origin
+from doorward.accounts.registrations import CHANGE_KIND as REGISTRATIONS_CHANGED
+from doorward.accounts.sweep import sweep
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import KEYS_UNAVAILABLE
+from doorward.config.findings import SettingsRejected
+from doorward.config.loading import Options, load
+from doorward.config.settings import Settings
+from doorward.house import (
+    BackOffice,
+    Front,
+    build_front,
+    new_metrics,
+    open_back_office,
+    refuse_unusable_default,
+    trust_of,
+)
+from doorward.inbound.door import Asgi, Door, Receive, Scope, Send
+from doorward.inbound.listen import Listener, bind, load_certificate, tls_context
+from doorward.inbound.serve import Run, run_loop, serve, signals
+from doorward.inbound.wire import Limits
+from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
+from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
+from doorward.operations import admin, logs
+from doorward.operations.metrics import Metrics
+from doorward.store.changes import Follower
+
+FOLLOW_SECONDS = 0.5
+RELOAD_SECONDS = 60.0
+SWEEP_SECONDS = 300.0
+RESTART_NEEDED = ("server.listen", "server.admin_listen", "server.workers", "database.url", "secrets.encryption_key",
+                  "secrets.signing_key", "token_service.signing_algorithm")  # fmt: skip
+_log = logging.getLogger("doorward.running")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """The bound sockets, of which nobody is accepted yet."""
+
+    public: socket.socket
+    admin: socket.socket | None
+
+
+class Current:
+    """An ASGI callable that can be exchanged while requests run through it."""
+
+    def __init__(self, app: Asgi) -> None:
+        """Begin with `app`."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to whoever answers now."""
+        await self.app(scope, receive, send)
+
+
+def bind_all(settings: Settings) -> Sockets:
+    """Bind the listeners' addresses; raises `DoorwardError` when one is taken or unusable."""
+    public = bind(str(settings.server.listen))
+    try:
+        return Sockets(public=public, admin=bind(str(settings.server.admin_listen)))
+    except DoorwardError:
+        public.close()
+        raise
+
+
+def run(options: Options, settings: Settings) -> int:
+    """Serve until told to stop; gives the exit status. Raises `DoorwardError` for what keeps it from starting."""
+    configure_logs(settings)
+    sockets = bind_all(settings)
+    return run_loop(Service(options, settings, sockets).run())
+
+
+def configure_logs(settings: Settings) -> None:
+    """Write the log as the settings ask, on a terminal as text unless they say otherwise."""
+    chosen = settings.log.format or ("text" if sys.stderr.isatty() else "json")
+    logs.configure(format=chosen, level=settings.log.level)
+
+
+class Service:
+    """One serving process."""
+
+    def __init__(self, options: Options, settings: Settings, sockets: Sockets) -> None:
+        """Serve by `settings`, which `options` give again on SIGHUP."""
+        self._options = options
+        self._settings = settings
+        self._sockets = sockets
+        self._tls: SSLContext | None = None
+        self._is_accepting = False
+        self._failed_reads = 0
+
+    async def run(self, extra: Sequence[Listener] = (), started: Callable[[BackOffice], None] | None = None) -> int:
+        """Open, serve, drain, close; `extra` listeners are drained with the others, `started` is told when all answer."""
+        async with open_back_office(self._settings) as back:
+            self._metrics = new_metrics(back.clock)
+            await self._prepare(back)
+            self._front = build_front(back, self._settings, self._metrics)
+            self._public = Current(self._front.door)
+            run = Run()
+            tasks = [asyncio.create_task(task) for task in self._background(back)]
+            try:
+                with signals(run, lambda: self._reload(back)):
+                    await self._serve(run, back, extra, started)
+            finally:
+                await _end(tasks)
+                await self._front.login.finish()
+        _log.info("process.ended", extra={"facts": {}})
+        return 0
+
+    async def _prepare(self, back: BackOffice) -> None:
+        await back.load_ring()
+        await back.load_registrations()
+        await refuse_unusable_default(back)
+        await back.provider_keys.adopt_kept()
+        self._note_keys(back)
+        self._metrics.know_audiences(back.registrations.client_ids())
+        self._metrics.store(is_up=True)
+        presets = {f"doorward {self._options.purpose}"}
+        for finding in (finding for finding in self._settings.warnings if finding.where not in presets):
+            facts = {"setting": finding.setting, "where": finding.where, "what": finding.what}
+            _log.warning("settings.warning", extra={"facts": facts})
+
+    async def _serve(
+        self,
+        run: Run,
+        back: BackOffice,
+        extra: Sequence[Listener],
+        started: Callable[[BackOffice], None] | None,
+    ) -> None:
+        def note_started() -> None:
+            self._is_accepting = True
+            _log.info("process.ready", extra={"facts": {"version": __version__}})
+            if started is not None:
+                started(back)
+
+        await serve(
+            [*self._listeners(run, back), *extra],
+            run,
+            clock=back.clock,
+            entropy=back.entropy,
+            drain_timeout=self._settings.server.drain_timeout,
+            started=note_started,
+        )
+
+    def _listeners(self, run: Run, back: BackOffice) -> list[Listener]:
+        server = self._settings.server
+        limits = Limits(
+            head_bytes=server.head_limit, head_seconds=server.head_timeout, idle_seconds=server.idle_timeout
+        )
+        if server.tls_certificate:
+            self._tls = tls_context(Path(server.tls_certificate), Path(server.tls_key))
+        public = Listener(name="public", socket=self._sockets.public, app=self._public, limits=limits, tls=self._tls)
+        if self._sockets.admin is None:
+            return [public]
+        return [public, Listener(name="admin", socket=self._sockets.admin, app=self._admin(run, back), limits=limits)]
+
+    def _admin(self, run: Run, back: BackOffice) -> Door:
+        async def snapshot() -> admin.Snapshot:  # noqa: RUF029 - with workers the numbers are asked for
+            self._note_keys(back)
+            return self._metrics.snapshot()
+
+        return Door(
+            admin.routes(checks=[admin.not_stopping(run), *self.checks(back)], snapshot=snapshot),
+            trust=trust_of(self._settings, back.entropy),
+            clock=back.clock,
+            observe=lambda *_: None,
+            envelopes={"": admin.refuse},
+        )
+
+    def checks(self, back: BackOffice) -> list[admin.Check]:
+        """Give what readiness asks: the listeners, the database, and the keys of every cloud that is registered."""
+
+        async def listening() -> admin.Reason | None:  # noqa: RUF029 - a check is asynchronous, whatever it asks
+            if self._is_accepting:
+                return None
+            return admin.Reason(code="starting", message="The listeners do not accept connections yet")
+
+        async def store() -> admin.Reason | None:
+            await back.store.ping()
+            return None
+
+        async def keys() -> admin.Reason | None:  # noqa: RUF029 - a check is asynchronous, whatever it asks
+            missing = clouds_without_keys(back)
+            if not missing:
+                return None
+            message = f"{KEYS_UNAVAILABLE.message}: {', '.join(missing)}"
+            return admin.Reason(code=KEYS_UNAVAILABLE.code, message=message)
+
+        return [listening, store, keys]
+
+    def _note_keys(self, back: BackOffice) -> None:
+        """Put what is known of the key sets into the numbers."""
+        status = back.provider_keys.status()
+        for authority in back.clouds.authorities:
+            known = status.get(authority.keys)
+            if known is not None:
+                self._metrics.key_set(
+                    authority.cloud,
+                    authority.version,
+                    fetched_at=known.fetched_at,
+                    keys=known.keys,
+                    forced=known.forced_refreshes,
+                    failed=known.failures,
+                )
+
+    def _background(self, back: BackOffice) -> list["Awaitable[None]"]:
+        return [back.provider_keys.run(), self._follow(back), _sweep(back), _audit_key_events(back)]
+
+    async def _follow(self, back: BackOffice) -> None:
+        """Read twice a second what other processes have changed, and once a minute everything."""
+        follower, next_reload = Follower(back.store, back.clock), back.clock.monotonic() + RELOAD_SECONDS
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                kinds = {kind for kind, _ in await follower.read()}
+                if back.clock.monotonic() > next_reload:
+                    next_reload = back.clock.monotonic() + RELOAD_SECONDS
+                    kinds |= {REGISTRATIONS_CHANGED, RING_CHANGED}
+                await self._take_notice(back, kinds)
+                self._metrics.store(is_up=True)
+                self._failed_reads = 0
+            except DoorwardError as error:
+                self._note_store_away(error)
+
+    async def _take_notice(self, back: BackOffice, kinds: set[str]) -> None:
+        if REGISTRATIONS_CHANGED in kinds:
+            await back.load_registrations()
+            self._metrics.know_audiences(back.registrations.client_ids())
+        if RING_CHANGED in kinds:
+            await back.ring.reload()
+        if KEY_SETS_CHANGED in kinds:
+            await back.provider_keys.adopt_kept()
+
+    def _note_store_away(self, error: DoorwardError) -> None:
+        """Log an outage once, not twice a second."""
+        self._metrics.store(is_up=False)
+        self._failed_reads += 1
+        if self._failed_reads == 1:
+            _log.error("changes.not_read", extra={"facts": {"code": error.code, **error.facts}})
+
+    def _reload(self, back: BackOffice) -> None:
+        """Read settings and certificates again; what is wrong changes nothing."""
+        try:
+            settings = load(self._options)
+            if self._tls is not None:
+                server = settings.server
+                load_certificate(self._tls, Path(server.tls_certificate), Path(server.tls_key))
+        except DoorwardError as error:
+            _log.error("settings.kept", extra={"facts": _facts_of(error)})  # noqa: TRY400 - the findings say it all
+            return
+        for name in _changed(self._settings, settings):
+            _log.warning("settings.need_restart", extra={"facts": {"setting": name}})
+        configure_logs(settings)
+        self._exchange_front(back, settings)
+        _log.info("settings.reloaded", extra={"facts": {}})
+
+    def _exchange_front(self, back: BackOffice, settings: Settings) -> None:
+        previous = self._front
+        back.apply(settings)
+        self._settings = settings
+        self._front = build_front(back, settings, self._metrics)
+        self._public.app = self._front.door
+        self._retiring = asyncio.create_task(previous.login.finish())
+
+
+def clouds_without_keys(back: BackOffice) -> list[str]:
+    """Name the clouds in use by a registration of which no key set is loaded."""
+    return [
+        cloud
+        for cloud, urls in sorted(back.clouds.registered_key_urls().items())
+        if not any(back.provider_keys.loaded(url) for url in urls)
+    ]
+
+
+async def _sweep(back: BackOffice) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        with suppress(DoorwardError):  # the next round comes, and the outage is reported by whoever needs the database
+            rows = await sweep(back.store, back.clock.now())
+            _log.debug("store.swept", extra={"facts": {"rows": rows}})
+
+
+async def _audit_key_events(back: BackOffice) -> None:
+    """Write what happened to the providers' key sets into the audit trail."""
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        events, back.key_events[:] = list(back.key_events), []
+        for event in events:
+            detail = f"{event.url} {event.reason or ' '.join(event.kids)}"
+            with suppress(DoorwardError):  # the trail of fetches is worth less than the service
+                await back.store.append([record(event.name, back.clock.now(), Origin(), detail=detail)])
+
+
+async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            _log.error("background.failed", extra={"facts": {"reason": type(outcome).__name__}})
+
+
+def _changed(old: Settings, new: Settings) -> list[str]:
+    """Name the settings that only a restart can change and that differ."""
+    return [name for name in RESTART_NEEDED if _value(old, name) != _value(new, name)]
+
+
+def _value(settings: Settings, name: str) -> object:
+    section, _, key = name.partition(".")
+    return getattr(getattr(settings, section), key)
+
+
+def _facts_of(error: DoorwardError) -> dict[str, object]:
+    if isinstance(error, SettingsRejected):
+        return {"code": error.code, "findings": [f"{f.where}: {f.what}" for f in error.findings]}
+    return {"code": error.code, **error.facts}
+
+
+def front_of(service: Service) -> Front:
+    """Give what answers now; for tests."""
+    return service._front  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - beside its class
