@@ -26,7 +26,7 @@ Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLIENT_GONE = 499  # nginx's number for a client that closed before it was answered; seen in metrics and logs only
 UNKNOWN_ROUTE = "unknown"
-LINGER_BYTES = 1 << 20
+LINGER_BYTES = 64 << 20
 LINGER_SECONDS = 2.0
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

@@ -15,6 +15,7 @@ from doorward.inbound.door import Asgi
 from doorward.inbound.wire import Limits
 
 BACKLOG = 2048
+MAX_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,8 @@ def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> N
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not bare or not port.isdecimal() or not port.isascii() or (":" in bare) != (bare != host):
+    is_port = port.isascii() and port.isdecimal() and int(port[:6]) <= MAX_PORT
+    if not bare or not is_port or (":" in bare) != (bare != host):
         raise DoorwardError(ADDRESS_UNUSABLE, address=address, reason="not HOST:PORT")
     return bare, int(port)
 

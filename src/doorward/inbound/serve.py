@@ -159,6 +159,8 @@ class _Accepting:
         """Take no more connections, answer what has been asked, and close; after `deadline`, or by force, cut."""
         if self._server is not None:
             self._server.close()
+        for wire in self._wires():
+            wire.announce_end()
         # What the kernel has already taken for us is read once more before idle connections are closed under it.
         await asyncio.sleep(0 if run.is_forced else SETTLE_SECONDS)
         for wire in self._wires():

@@ -71,27 +71,39 @@ class Wire(HttpToolsProtocol):
         self.lost: asyncio.Future[None] = loop.create_future()
         self._is_draining = False
         self._is_broken = False
+        self._is_offer = False
 
     # --- what the client sends -----------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and end the connection when this is not HTTP or the head is too long."""
-        parser = self.parser
-        if self._is_broken or parser is None:
+        if self._is_broken:
             return
         self._unset_keepalive_if_required()
         self._count(len(data))
         try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # We offer no other protocol, so the request is answered as it is; what follows it would be in the other.
-            self._stop_after_answer()
+            self._feed(data)
         except httptools.HttpParserError as error:
             too_long = isinstance(error.__context__, _HeadTooLongError)
             self._break(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_long else HTTPStatus.BAD_REQUEST)
         else:
             if self._phase is _Phase.HEAD and self._head_least > self._limits.head_bytes:
                 self._break(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def _feed(self, data: bytes) -> None:
+        parser = self.parser
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._is_offer:
+                self._stop_after_answer()
+                return
+            # The parser takes a request that offers another protocol (Java's HTTP client does) for the last in this
+            # one, body included. We decline by reading it again without the offer.
+            self._is_offer = False
+            self.parser = httptools.HttpRequestParser(self)
+            rest = data[cast("int", offer.args[0]) :]
+            self._feed(_without_offer(parser.get_method(), self.url, self.headers) + rest)
 
     def _count(self, size: int) -> None:
         self._chunk = size
@@ -116,6 +128,9 @@ class Wire(HttpToolsProtocol):
         """Hand a request whose head is not too long to the app (parser's callback)."""
         if self._head_most > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             raise _HeadTooLongError
+        if self._offers_upgrade():
+            self._is_offer = True
+            return
         self._phase = _Phase.BODY
         self._waiting_since = self.loop.time()
         super().on_headers_complete()
@@ -124,6 +139,8 @@ class Wire(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that the request is whole (parser's callback)."""
+        if self._is_offer:
+            return
         super().on_message_complete()
         self._phase = _Phase.BETWEEN
         self._waiting_since = None
@@ -131,6 +148,10 @@ class Wire(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _offers_upgrade(self) -> bool:
+        # CONNECT is told from an offer: declining it would be read as CONNECT again.
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -151,12 +172,16 @@ class Wire(HttpToolsProtocol):
             else:
                 self._break(HTTPStatus.REQUEST_TIMEOUT)
 
-    def shutdown(self) -> None:
-        """Take no further request: close now if none is under way, else after its answer."""
+    def announce_end(self) -> None:
+        """Have the answer under way, or the next, say that it is the connection's last."""
         self._is_draining = True
         if not self._is_idle():
             self.cycle.keep_alive = False
-        elif self._phase is not _Phase.HEAD:
+
+    def shutdown(self) -> None:
+        """Take no further request: close now if none has begun to arrive, else after its answer."""
+        self.announce_end()
+        if self._is_idle() and self._phase is not _Phase.HEAD:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -219,6 +244,14 @@ class Wire(HttpToolsProtocol):
 
 class _HeadTooLongError(Exception):
     """The head was complete, and longer than it may be."""
+
+
+def _without_offer(method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Write a request's head again without the offer to go on in another protocol (RFC 9110 section 7.8)."""
+    kept = [b"%s: %s" % header for header in headers if header[0] not in {b"upgrade", b"connection", b"http2-settings"}]
+    options = [option.strip() for name, value in headers if name == b"connection" for option in value.split(b",")]
+    kept += [b"connection: close" for option in options if option.lower() == b"close"]
+    return b"\r\n".join([b"%s %s HTTP/1.1" % (method, url), *kept, b"", b""])
 
 
 def _bare_answer(status: HTTPStatus, request_id: str, default_headers: list[tuple[bytes, bytes]]) -> bytes:
