@@ -64,7 +64,8 @@ ALGORITHMS: list[object] = [
     "ＲＳ256", ["RS256"], {"RS256": 1}, None, 256, True, ...,
 ]  # fmt: skip
 TYPES: list[object] = [
-    "at+jwt", "AT+JWT", "application/at+jwt", "application/jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "JWE", "JOSE",
+    "at+jwt", "AT+JWT", "application/at+jwt", "application/jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "JWE",
+    "JOSE",
     "JWT ", " JWT", "", "ＪＷＴ", None, 1, True, ["JWT"], {"typ": "JWT"},
 ]  # fmt: skip
 FORBIDDEN: dict[str, list[object]] = {
@@ -137,7 +138,7 @@ SPELLINGS: dict[str, tuple[str, str]] = {
         f"{HEAD}.{BODY}.{base64url_encode(bytes(1) + base64url_decode(TAIL.encode())).decode()}", SIGNATURE,
     ),
     "a stranger's signature": (mint(by="stranger"), SIGNATURE),
-    "another payload": (f"{HEAD}.{encoded(claims(oid='bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeeeee')).decode()}.{TAIL}", SIGNATURE),
+    "another payload": (f"{HEAD}.{encoded(claims(oid='x')).decode()}.{TAIL}", SIGNATURE),
     "another header": (f"{encoded(header(x='y')).decode()}.{BODY}.{TAIL}", SIGNATURE),
     "HS256 with the public key, honest header": (hmac_token(PUBLIC_PEM), SIGNATURE),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from doorward.base.text import cleaned, email_key, guid
+from doorward.base.text import ascii_lower, cleaned, email_key, guid
 from doorward.protocol.jose import (
     COMPACT_FORM,
     HEADER,
@@ -67,7 +67,9 @@ VERSION = Check(name="version", demands="ver is 1.0 or 2.0 and agrees with the f
 KEY_ISSUER = Check(
     name="key issuer", demands="the signing key may speak for the token's tenant", source="reference 2.3"
 )
-CLOUD = Check(name="cloud", demands="the token comes from the cloud of the audience's registration", source="reference 2.1")
+CLOUD = Check(
+    name="cloud", demands="the token comes from the cloud of the audience's registration", source="reference 2.1"
+)
 AUDIENCE = Check(
     name="audience", demands="aud is the client ID of a registered, enabled application", source="reference 2.7"
 )
@@ -125,12 +127,13 @@ SHAPES = (
     ClaimShape("unique_name", False, is_text, "a string"),
     ClaimShape("idp", False, is_text, "a string"),
     ClaimShape("acct", False, _is_member_mark, "0 or 1"),
-    ClaimShape("xms_edov", False, _is_flag, "a boolean, a number or a string"),
     ClaimShape("roles", False, _is_list, "an array"),
     ClaimShape("wids", False, _is_list, "an array"),
     ClaimShape("groups", False, _is_list, "an array"),
     ClaimShape("hasgroups", False, _is_flag, "a boolean"),
 )
+# xms_edov has no shape on purpose: whatever is not one of its four spellings of true is simply not verified (2.8).
+_USER_NAMES = ("preferred_username", "upn", "unique_name")
 _ACCESS_TOKEN_MARKS = ("scp", "appidacr", "azpacr", "idtyp")
 
 
@@ -240,10 +243,8 @@ def address_is_proven(identity: EntraIdentity, address: str, is_authoritative: C
 
     Either the tenant is authoritative for its domain, or the email claim is the same address and verified.
     """
-    key = email_key(address)
-    if is_authoritative(_domain_of(address)):
-        return True
-    return identity.email_is_verified and identity.email is not None and email_key(identity.email) == key
+    key, own = email_key(address), email_key(identity.email or "")
+    return is_authoritative(_domain_of(address)) or (identity.email_is_verified and key is not None and own == key)
 
 
 def _check_issuer(claims: Mapping[str, object], signers: tuple[Signer, ...]) -> tuple[Signer, ...]:
@@ -287,9 +288,7 @@ def _twins(signer: Signer) -> list[ProviderKey]:
     return [k for k in signer.keys_v2 or () if k.kid == key.kid or k.modulus == key.modulus]
 
 
-def _check_audience(
-    client_id: str, signers: tuple[Signer, ...], cloud_of_audience: Callable[[str], str | None]
-) -> str:
+def _check_audience(client_id: str, signers: tuple[Signer, ...], cloud_of_audience: Callable[[str], str | None]) -> str:
     cloud = cloud_of_audience(guid(client_id) or client_id)
     if cloud is None:
         known = {"client_id": cleaned(client_id, 64)}
@@ -306,14 +305,14 @@ def _check_kind(claims: Mapping[str, object], client_id: str) -> None:
     for name in ("azp", "appid"):
         if claims.get(name, client_id) != client_id:
             raise TokenRefused(TOKEN_KIND, f"{name} differs from aud, as in an access token; send the id_token instead")
-    if claims["sub"] == claims["oid"] and "name" not in claims:
+    if guid(claims["sub"]) == guid(claims["oid"]) and "name" not in claims:
         raise TokenRefused(TOKEN_KIND, "sub equals oid and there is no name: the token of an application, not a person")
 
 
 def _identity(claims: VerifiedClaims, cloud: str, client_id: str, kid: str) -> EntraIdentity:
     username = claims.text("preferred_username")
     if claims["ver"] == "1.0":
-        username = claims.text("upn") or claims.text("unique_name")
+        username = claims.text("upn") if "upn" in claims else claims.text("unique_name")
     return EntraIdentity(
         cloud=cloud,
         tid=cast("str", guid(claims["tid"])),
@@ -328,7 +327,7 @@ def _identity(claims: VerifiedClaims, cloud: str, client_id: str, kid: str) -> E
         username=username,
         email=claims.text("email"),
         email_is_verified=_is_true(claims.get("xms_edov")),
-        is_guest=_is_guest(claims, username),
+        is_guest=_is_guest(claims),
     )
 
 
@@ -337,11 +336,11 @@ def _is_true(flag: object) -> bool:
     return flag is True or (isinstance(flag, int) and flag == 1) or flag in ("1", "true")
 
 
-def _is_guest(claims: VerifiedClaims, username: str | None) -> bool:
+def _is_guest(claims: VerifiedClaims) -> bool:
     member_mark, home = claims.get("acct", 0), claims.get("idp")
     if member_mark not in (0, "0") or (home is not None and home != claims["iss"]):
         return True
-    return "#ext#" in (username or "").lower()
+    return any("#ext#" in ascii_lower(claims.text(name) or "") for name in _USER_NAMES)
 
 
 def _domain_of(address: str) -> str:
