@@ -159,6 +159,28 @@ VALUE_REFUSED = _row(
     "An argument of the command is malformed, or contradicts another; nothing was changed.",
     "The line above says which argument and what it must look like; --help shows them all.",
 )
+UNKNOWN_CODE = _row(
+    "unknown_code",
+    "This is neither an error code nor a token",
+    "`doorward explain` knows the codes of its catalogue, three-part tokens (JWT) and opaque tokens of 64 hexadecimal "
+    "digits.",
+    "Check the spelling, or whether the token was copied whole; docs/errors.md lists every code.",
+)
+
+# --- healthcheck -------------------------------------------------------------------------------------------------
+
+NOT_READY = _row(
+    "not_ready",
+    "Doorward runs but is not ready",
+    "/readyz on the admin listener did not answer 200; the reasons stand beside this message.",
+    "Mend what the reasons name, or wait while it starts or stops.",
+)
+NOT_RUNNING = _row(
+    "not_running",
+    "No Doorward answers",
+    "Nothing answers at server.admin_listen of these settings.",
+    "Start doorward serve, or name the settings that it runs with: doorward healthcheck --config FILE.",
+)
 
 # --- listening ---------------------------------------------------------------------------------------------------
 

@@ -6,17 +6,21 @@ The PostgreSQL driver is imported only here and only for its own URLs.
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID, POSTGRES_MISSING
-from doorward.store.schema import REVISION, judge_revision
+from doorward.store.schema import HEAD, REVISION, judge_revision
 from doorward.store.sql import Store
 from doorward.store.sqlite import SqliteStore
 from doorward.store.sqlite_connections import connect_reader, connect_writer
+
+if TYPE_CHECKING:
+    from doorward.store.postgres import PostgresStore
 
 _SQLITE = "sqlite:///"
 
@@ -82,11 +86,23 @@ async def open_store(url: str, *, auto_migrate: bool) -> Store:
     return await _open_postgres(address.url, auto_migrate=auto_migrate)
 
 
+async def upgrade(url: str) -> tuple[str | None, str]:
+    """Bring a database to the newest schema, whatever `database.auto_migrate` says.
+
+    Gives the revision that it had, None for an empty one, and the newest. Raises as `open_store` does.
+    """
+    address = read_url(url)
+    found = _sqlite_file_revision(address.path) if isinstance(address, SqliteAddress) else await _server_revision(url)
+    store = await open_store(url, auto_migrate=True)
+    await store.close()
+    return found, HEAD
+
+
 async def _open_sqlite(path: Path) -> Store:
     try:
         return await _open_file(path)
     except (OSError, sqlite3.Error) as error:
-        raise DoorwardError(DATABASE_UNREACHABLE, path=path, reason=f"{type(error).__name__}: {error}") from error
+        raise _unreachable(path, error) from error
 
 
 async def _open_file(path: Path) -> Store:
@@ -98,6 +114,18 @@ async def _open_file(path: Path) -> Store:
     except BaseException:
         writer.close()
         raise
+
+
+def _sqlite_file_revision(path: Path) -> str | None:
+    try:
+        with closing(connect_writer(path)) as connection:
+            return _sqlite_revision(connection)
+    except (OSError, sqlite3.Error) as error:
+        raise _unreachable(path, error) from error
+
+
+def _unreachable(path: Path, error: Exception) -> DoorwardError:
+    return DoorwardError(DATABASE_UNREACHABLE, path=path, reason=f"{type(error).__name__}: {error}")
 
 
 def _sqlite_revision(connection: sqlite3.Connection) -> str | None:
@@ -116,12 +144,16 @@ def _migrate_sqlite(path: Path) -> None:
     migrate_sqlite(path)
 
 
-async def _open_postgres(url: str, *, auto_migrate: bool) -> Store:
+async def _server_revision(url: str) -> str | None:
+    store = _postgres_store(url)
     try:
-        from doorward.store import postgres  # noqa: PLC0415  the driver is an extra
-    except ModuleNotFoundError as error:
-        raise DoorwardError(POSTGRES_MISSING, module=error.name) from error
-    store = postgres.PostgresStore(url)
+        return await store.revision()
+    finally:
+        await store.close()
+
+
+async def _open_postgres(url: str, *, auto_migrate: bool) -> Store:
+    store = _postgres_store(url)
     try:
         revision = await store.revision()
         if judge_revision(revision, may_migrate=auto_migrate) == "behind":
@@ -130,3 +162,11 @@ async def _open_postgres(url: str, *, auto_migrate: bool) -> Store:
         await store.close()
         raise
     return store
+
+
+def _postgres_store(url: str) -> "PostgresStore":
+    try:
+        from doorward.store.postgres import PostgresStore  # noqa: PLC0415  the driver is an extra
+    except ModuleNotFoundError as error:
+        raise DoorwardError(POSTGRES_MISSING, module=error.name) from error
+    return PostgresStore(url)

@@ -1,0 +1,78 @@
+"""`doorward explain`: what an error code means, or what a token is and which check would refuse it.
+
+A token is read, judged by the code that serves, and forgotten: nothing of it is stored, and its signature is never
+printed.
+"""
+
+import difflib
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from doorward.base import faults, refusals
+from doorward.base.errors import DoorwardError, ErrorRow, catalogue
+from doorward.cli.backstage import in_back_office
+from doorward.cli.frame import Verb
+from doorward.cli.own_tokens import explain_access_token, explain_platform_token, is_ours
+from doorward.cli.provider_tokens import explain_id_token
+
+if TYPE_CHECKING:
+    from doorward.house import BackOffice
+
+_ENTERED = (refusals, faults)  # importing them is what fills the catalogue
+_CODE = re.compile(r"[A-Za-z0-9_ -]{1,63}")
+_OPAQUE = re.compile(r"[0-9a-f]{64}")
+_BEARER = re.compile(r"(?:authorization:\s*)?bearer\s+", re.IGNORECASE)
+MAX_INPUT = 1 << 20
+
+
+@click.command(cls=Verb)
+@click.argument("token_or_code")
+def explain(*, token_or_code: str) -> None:
+    """Say what an error code means, or what a token is and which check would refuse it.
+
+    TOKEN_OR_CODE is an error code, an id_token of Microsoft Entra, or one of our own tokens; - reads it from standard
+    input, which keeps a token out of the shell's history. Nothing of a token is stored, and its signature is never
+    printed. The exit status is 0 when there was something to explain, even where the answer is a refusal.
+    """
+    text = _read_input() if token_or_code == "-" else token_or_code
+    given = _BEARER.sub("", text.strip().strip("\"'"), count=1)
+    if _OPAQUE.fullmatch(given):
+        click.echo(in_back_office(lambda office: explain_platform_token(office, given)))
+    elif "." in given or not _CODE.fullmatch(given):
+        click.echo(in_back_office(_explainer(given)))
+    else:
+        click.echo(explain_row(find_row(given)))
+
+
+def _read_input() -> str:
+    return sys.stdin.read(MAX_INPUT)
+
+
+def _explainer(token: str) -> "Callable[[BackOffice], Awaitable[str]]":
+    if "." not in token:
+        raise DoorwardError(faults.UNKNOWN_CODE)
+    if is_ours(token):
+        return lambda office: explain_access_token(office, token)
+    return lambda office: explain_id_token(office, token)
+
+
+def find_row(code: str) -> ErrorRow:
+    """Find a row of the catalogue; raises `DoorwardError` (`unknown_code`) with the code that may have been meant."""
+    known = catalogue()
+    folded = code.strip().lower().replace("-", "_").replace(" ", "_")
+    row = known.get(folded)
+    if row is None:
+        close = difflib.get_close_matches(folded, known, n=1)
+        reason = f"{code!r}; did you mean {close[0]}?" if close else repr(code)
+        raise DoorwardError(faults.UNKNOWN_CODE, reason=reason)
+    return row
+
+
+def explain_row(row: ErrorRow) -> str:
+    """Put a row of the catalogue into lines."""
+    status = f"HTTP {row.status}" if row.status else "never reaches HTTP; on the command line, at the start, in the log"
+    return f"{row.code}: {row.message}\nStatus: {status}\nCause:  {row.cause}\nFix:    {row.fix}"

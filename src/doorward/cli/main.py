@@ -1,0 +1,116 @@
+"""The program `doorward`: its words, and what becomes of everything that goes wrong.
+
+An error is one line that says what is wrong and one that says how to mend it, on standard error. A traceback appears
+only where DOORWARD_DEBUG is 1: its lines may hold values that nobody should read.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from doorward import __version__
+from doorward.base.errors import DoorwardError
+from doorward.base.text import cleaned
+from doorward.cli.frame import LazyWords, Shared
+from doorward.config.findings import SettingsRejected
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+_LINE_MAX = 2000
+# Facts that are sentences of their own; others are told by name.
+_SENTENCES = frozenset({"reason", "option", "which", "link", "rule"})
+
+MODULES = {
+    "dev": "doorward.cli.serving",
+    "serve": "doorward.cli.serving",
+    "check": "doorward.cli.settings",
+    "config": "doorward.cli.settings",
+    "explain": "doorward.cli.explain",
+    "migrate": "doorward.cli.database",
+    "orgs": "doorward.cli.organizations",
+    "registrations": "doorward.cli.registrations",
+    "users": "doorward.cli.users",
+    "audit": "doorward.cli.audit",
+    "tokens": "doorward.cli.tokens",
+    "clients": "doorward.cli.clients",
+    "keys": "doorward.cli.keys",
+    "emulator": "doorward.cli.emulator",
+    "healthcheck": "doorward.cli.healthcheck",
+}
+
+
+@click.group(
+    cls=LazyWords, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="doorward", message="%(prog)s %(version)s")
+def doorward() -> None:
+    """Exchanges Microsoft Entra id_tokens for the platform's own tokens.
+
+    Commands that change something work while the server runs; it takes notice within one second.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line that this process was started with."""
+    logging.getLogger("doorward").addHandler(logging.NullHandler())  # only what serves writes a log
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; the interpreter must not try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = BROKEN_PIPE
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit status; whatever goes wrong is told on standard error."""
+    try:
+        result: object = doorward.main(list(arguments), prog_name="doorward", standalone_mode=False, obj=Shared())
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SettingsRejected as error:
+        click.echo("\n".join(finding.line() for finding in error.findings), err=True)
+        return 1
+    except DoorwardError as error:
+        click.echo(told(error), err=True)
+        return 1
+    except SystemExit as end:  # click ends so when the pipe of standard output breaks
+        return end.code if isinstance(end.code, int) else 1
+    except Exception as error:  # noqa: BLE001 - the last place where a defect can be told in words
+        _tell_defect(error)
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def told(error: DoorwardError) -> str:
+    """Put an error into two lines: what is wrong, and how to mend it."""
+    facts = ", ".join(
+        str(value) if name in _SENTENCES else f"{name} {value}"
+        for name, value in error.facts.items()
+        if value is not None
+    )
+    what = f"error: {error.row.message}{': ' if facts else ''}{facts}"
+    return f"{cleaned(what, _LINE_MAX)} [{error.code}]\nfix: {error.row.fix}"
+
+
+def _tell_defect(error: Exception) -> None:
+    if os.environ.get("DOORWARD_DEBUG") == "1":
+        traceback.print_exception(error)
+    # The text of an unexpected exception may quote anything, a secret among it; its class may not.
+    click.echo(f"error: Unexpected {type(error).__name__}: a defect in Doorward [internal_error]", err=True)
+    click.echo(
+        "fix: Run the command again with DOORWARD_DEBUG=1 in the environment, and report what it prints.", err=True
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""`doorward serve` and `doorward dev`: the commands that go on running."""
+
+import click
+
+from doorward.cli.frame import Verb, options_for, shared
+from doorward.config.loading import load
+
+
+@click.command(cls=Verb)
+def serve() -> int:
+    """Run the service for production, until it is told to stop."""
+    from doorward.running import run  # noqa: PLC0415  knows every room, which other commands need not load
+
+    options = options_for("serve")
+    return run(options, load(options))
+
+
+@click.command(cls=Verb)
+@click.option("--app", metavar="URL", help="The application to put the gateway in front of; not in this release.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65532),
+    default=8080,
+    show_default=True,
+    metavar="N",
+    help="The public listener; the admin listener and the pretend providers take N+1 and N+2.",
+)
+@click.option("--fresh", is_flag=True, help="Begin with an empty database.")
+def dev(*, app: str | None, port: int, fresh: bool) -> int:
+    """Run everything on this machine alone, with pretend identity providers and nothing to set up.
+
+    Prints what to open, who can sign in, and curl lines to paste. Keeps its data below .doorward/dev in the current
+    directory.
+    """
+    from doorward.dev import DevOptions, run  # noqa: PLC0415  knows every room and the emulator
+
+    return run(DevOptions(port=port, config=shared().config, app=app, fresh=fresh))

@@ -1,0 +1,50 @@
+"""`doorward check` and `doorward config show`: what is wrong with the settings, and what they are."""
+
+import click
+
+from doorward.cli.frame import Verb, Words, options_for, settings_for
+from doorward.cli.output import json_option, print_json, visible
+from doorward.config.findings import Finding
+from doorward.config.loading import check as find_all
+from doorward.config.showing import render_text, show
+
+
+@click.command(cls=Verb)
+@json_option
+def check(*, as_json: bool) -> int:
+    """Say everything that is wrong with the settings, with its place and how to mend it.
+
+    Starts nothing. Exit status 1 when there is an error; warnings do not count.
+    """
+    findings = find_all(options_for("check"))
+    errors = sum(finding.severity == "error" for finding in findings)
+    if as_json:
+        print_json([finding.members() for finding in findings])
+    else:
+        _tell(findings, errors)
+    return 1 if errors else 0
+
+
+def _tell(findings: list[Finding], errors: int) -> None:
+    for finding in findings:
+        click.echo(visible(finding.line()))
+    if errors:
+        click.echo(f"{errors} of {len(findings)} findings must be mended before doorward serve starts.", err=True)
+    else:
+        click.echo("The settings are usable." if not findings else "The settings are usable, with the warnings above.")
+
+
+@click.group(cls=Words)
+def config() -> None:
+    """The settings."""
+
+
+@config.command("show")
+@json_option
+def show_(*, as_json: bool) -> None:
+    """Show every effective setting and where it came from; secrets are masked."""
+    shown = show(settings_for("command"))
+    if as_json:
+        print_json([setting.members() for setting in shown])
+    else:
+        click.echo(render_text(shown), nl=False)
