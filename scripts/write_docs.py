@@ -1,6 +1,7 @@
 """Writes the pages of docs/ that are made from the code; run as scripts/docs. tests/test_documents.py compares them.
 
-Owns docs/errors.md, from the error catalogue; docs/settings.md comes from doorward.config.docs.
+Owns docs/errors.md, from the error catalogue; docs/settings.md comes from doorward.config.docs and docs/commands.md
+from doorward.cli.docs.
 """
 
 import importlib
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from doorward import base
 from doorward.base.errors import ErrorRow, catalogue
+from doorward.cli import docs as commands
 from doorward.config.docs import render_docs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +23,11 @@ never vary with the request; what was found in one case stands in the log line t
 
 def pages() -> dict[Path, str]:
     """Give every generated page by its path."""
-    return {ROOT / "docs" / "errors.md": errors_page(all_rows()), ROOT / "docs" / "settings.md": render_docs()}
+    return {
+        ROOT / "docs" / "errors.md": errors_page(all_rows()),
+        ROOT / "docs" / "settings.md": render_docs(),
+        ROOT / "docs" / "commands.md": commands.render_docs(),
+    }
 
 
 def all_rows() -> list[ErrorRow]:
