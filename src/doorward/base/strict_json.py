@@ -60,7 +60,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _bounded_int(digits: str) -> int:
-    if len(digits) <= _INT_DIGITS:
+    if len(digits.lstrip("-")) <= _INT_DIGITS:
         return int(digits)
     return -_HUGE if digits.startswith("-") else _HUGE
 

@@ -1,7 +1,7 @@
 """Text from strangers: addresses, names, identifiers.
 
-Owns the comparison of e-mail addresses and of GUIDs and the rules for names that are shown to people. Everything here is
-ASCII case folding only: full Unicode folding makes different addresses equal (token-exchange reference 2.9).
+Owns the comparison of e-mail addresses and of GUIDs and the rules for names that are shown to people. Everything here
+is ASCII case folding only: full Unicode folding makes different addresses equal (token-exchange reference 2.9).
 """
 
 import re
@@ -52,7 +52,8 @@ def email_key(address: str) -> str | None:
     if len(trimmed) > EMAIL_MAX or (match := _EMAIL.fullmatch(trimmed)) is None or has_hidden(trimmed):
         return None
     domain = domain_key(match.group(1))
-    return None if domain is None else f"{ascii_lower(trimmed[: match.start(1)])}{domain}"
+    key = None if domain is None else f"{ascii_lower(trimmed[: match.start(1)])}{domain}"
+    return key if key is not None and len(key) <= EMAIL_MAX else None  # a Unicode domain grows in its ASCII form
 
 
 def has_hidden(text: str) -> bool:
