@@ -92,25 +92,30 @@ def _json_line(record: logging.LogRecord) -> str:
     entry = _entry(record)
     try:
         line = _ENCODER.encode(entry)
-        if line.isascii():
+        if line.isascii() and b"\x7f" not in line:
             return line.decode()
     except (ValueError, OverflowError, TypeError, RecursionError):
         pass
     # Half a surrogate pair, a huge integer, or characters that some readers take for the end of a line.
-    return json.dumps(entry, default=_shown, skipkeys=True)
+    return _ascii_json(entry)
 
 
 def _text_line(record: logging.LogRecord) -> str:
     entry = _entry(record)
     time, level, event, _ = (str(entry.pop(name)) for name in ("time", "level", "event", "logger"))
-    facts = " ".join(f"{name}={_word(value)}" for name, value in entry.items())
+    facts = " ".join(f"{_word(name)}={_word(value)}" for name, value in entry.items())
     return f"{time[11:23]} {level:<7} {_word(event)} {facts}".rstrip()
 
 
 def _word(value: object) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and not _QUOTES.search(value):
         return value
-    return json.dumps(value, default=_shown, skipkeys=True)
+    return _ascii_json(value)
+
+
+def _ascii_json(value: object) -> str:
+    """Give JSON in printable ASCII; the library leaves DEL as it is."""
+    return json.dumps(value, default=_shown, skipkeys=True).replace("\x7f", "\\u007f")
 
 
 def _entry(record: logging.LogRecord) -> dict[str, object]:
