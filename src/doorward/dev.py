@@ -121,7 +121,7 @@ async def _greet(back: BackOffice, settings: Settings, given: DevOptions) -> Non
     try:
         samples = await _make_samples(back, _emulator_url(given))
     except DoorwardError as error:
-        _log.error("dev.no_box", extra={"facts": {"code": error.code, **error.facts}})  # noqa: TRY400 - facts say it all
+        _log.error("dev.no_box", extra={"facts": {"code": error.code, **error.facts}})
         return
     sys.stdout.write(box(settings, given, samples))
     sys.stdout.flush()

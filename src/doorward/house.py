@@ -6,7 +6,7 @@ routes on top of it. Nothing here decides anything; what is wired to what stands
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -24,6 +24,7 @@ from doorward.base.faults import DEFAULT_ORGANIZATION_UNUSABLE
 from doorward.config.settings import Settings
 from doorward.exchange import api, envelope
 from doorward.exchange.clouds import CloudsInUse
+from doorward.exchange.cors import Cors
 from doorward.exchange.guard import Guard
 from doorward.exchange.limits import ExchangeLimits, LimitRules
 from doorward.exchange.login import Login
@@ -129,7 +130,7 @@ class BackOffice:
 @asynccontextmanager
 async def open_back_office(
     settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None
-) -> AsyncIterator[BackOffice]:
+) -> AsyncGenerator[BackOffice]:
     """Open the database by serve's rule, give the parts that work on it, and close it afterwards.
 
     Raises `DoorwardError` as `open_store` does.
@@ -163,29 +164,24 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front
         observer=metrics,
         clock=back.clock,
     )
-    contract = api.Contract(
-        api.Parts(
-            login=login,
-            office=office,
-            refresh=RefreshDesk(back.store, office, find),
-            store=back.store,
-            clock=back.clock,
-            is_registered=lambda client_id: find(client_id) is not None,
-            platform_token_name=rules.platform_token_name,
-        )
+    parts = api.Parts(
+        login=login,
+        office=office,
+        refresh=RefreshDesk(back.store, office, find),
+        store=back.store,
+        clock=back.clock,
+        is_registered=lambda client_id: find(client_id) is not None,
+        platform_token_name=rules.platform_token_name,
     )
     oauth = OAuth(back.store, office, back.ring, back.clock, find)
     guard = Guard(requires_https=requires_https(settings), subscription_key=rules.subscription_key)
+    cors = Cors(rules.cors_origins)
     door = Door(
-        api.routes(contract, oauth, guard, rules.max_body_bytes) if rules.enabled else [],
+        cors.routes(api.routes(parts, oauth, guard, rules.max_body_bytes)) if rules.enabled else [],
         trust=trust_of(settings, back.entropy),
         clock=back.clock,
         observe=logs.observing(metrics.request, write_access_log=settings.server.access_log),
-        envelopes={
-            "": other.refuse,
-            envelope.PREFIX: envelope.refuse,
-            f"{envelope.PREFIX}/oauth2": envelope.refuse_oauth,
-        },
+        envelopes={"": other.refuse, **(api.envelopes(cors) if rules.enabled else {})},
     )
     return Front(door=door, login=login, failures=failures)
 
@@ -220,7 +216,7 @@ def token_rules(settings: Settings) -> TokenRules:
 
 
 def requires_https(settings: Settings) -> bool:
-    """Say whether plain requests are refused: by `httpSettings.requireHttps`, else where the public address is https:."""
+    """Say whether plain requests are refused: by `httpSettings.requireHttps`, else if the public address is https:."""
     tree = settings.auth.tree or {}
     http = tree.get("httpSettings")
     wish = cast("dict[str, object]", http).get("requireHttps") if isinstance(http, dict) else None

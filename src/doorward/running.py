@@ -9,11 +9,12 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
+from typing import Any
 
 from doorward import __version__
 from doorward.accounts.audit import record
@@ -34,6 +35,7 @@ from doorward.house import (
     refuse_unusable_default,
     trust_of,
 )
+from doorward.identity.visit import Visit
 from doorward.inbound.door import Asgi, Door, Receive, Scope, Send
 from doorward.inbound.listen import Listener, bind, load_certificate, tls_context
 from doorward.inbound.serve import Run, run_loop, serve, signals
@@ -41,7 +43,7 @@ from doorward.inbound.wire import Limits
 from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
 from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
 from doorward.operations import admin, logs
-from doorward.operations.metrics import Metrics
+from doorward.operations.metrics import Snapshot
 from doorward.store.changes import Follower
 
 FOLLOW_SECONDS = 0.5
@@ -108,7 +110,7 @@ class Service:
         self._failed_reads = 0
 
     async def run(self, extra: Sequence[Listener] = (), started: Callable[[BackOffice], None] | None = None) -> int:
-        """Open, serve, drain, close; `extra` listeners are drained with the others, `started` is told when all answer."""
+        """Open, serve, drain, close; `extra` listeners are drained last, `started` is told when all answer."""
         async with open_back_office(self._settings) as back:
             self._metrics = new_metrics(back.clock)
             await self._prepare(back)
@@ -173,7 +175,7 @@ class Service:
         return [public, Listener(name="admin", socket=self._sockets.admin, app=self._admin(run, back), limits=limits)]
 
     def _admin(self, run: Run, back: BackOffice) -> Door:
-        async def snapshot() -> admin.Snapshot:  # noqa: RUF029 - with workers the numbers are asked for
+        async def snapshot() -> Snapshot:
             self._note_keys(back)
             return self._metrics.snapshot()
 
@@ -181,14 +183,14 @@ class Service:
             admin.routes(checks=[admin.not_stopping(run), *self.checks(back)], snapshot=snapshot),
             trust=trust_of(self._settings, back.entropy),
             clock=back.clock,
-            observe=lambda *_: None,
+            observe=_ignore,
             envelopes={"": admin.refuse},
         )
 
     def checks(self, back: BackOffice) -> list[admin.Check]:
         """Give what readiness asks: the listeners, the database, and the keys of every cloud that is registered."""
 
-        async def listening() -> admin.Reason | None:  # noqa: RUF029 - a check is asynchronous, whatever it asks
+        async def listening() -> admin.Reason | None:
             if self._is_accepting:
                 return None
             return admin.Reason(code="starting", message="The listeners do not accept connections yet")
@@ -197,7 +199,7 @@ class Service:
             await back.store.ping()
             return None
 
-        async def keys() -> admin.Reason | None:  # noqa: RUF029 - a check is asynchronous, whatever it asks
+        async def keys() -> admin.Reason | None:
             missing = clouds_without_keys(back)
             if not missing:
                 return None
@@ -221,7 +223,7 @@ class Service:
                     failed=known.failures,
                 )
 
-    def _background(self, back: BackOffice) -> list["Awaitable[None]"]:
+    def _background(self, back: BackOffice) -> list[Coroutine[Any, Any, None]]:
         return [back.provider_keys.run(), self._follow(back), _sweep(back), _audit_key_events(back)]
 
     async def _follow(self, back: BackOffice) -> None:
@@ -264,7 +266,7 @@ class Service:
                 server = settings.server
                 load_certificate(self._tls, Path(server.tls_certificate), Path(server.tls_key))
         except DoorwardError as error:
-            _log.error("settings.kept", extra={"facts": _facts_of(error)})  # noqa: TRY400 - the findings say it all
+            _log.error("settings.kept", extra={"facts": _facts_of(error)})
             return
         for name in _changed(self._settings, settings):
             _log.warning("settings.need_restart", extra={"facts": {"setting": name}})
@@ -279,6 +281,10 @@ class Service:
         self._front = build_front(back, settings, self._metrics)
         self._public.app = self._front.door
         self._retiring = asyncio.create_task(previous.login.finish())
+
+
+def _ignore(_visit: Visit, _route: str, _status: int, _seconds: float) -> None:
+    """Probes are neither counted nor logged: they come all the time."""
 
 
 def clouds_without_keys(back: BackOffice) -> list[str]:

@@ -65,9 +65,7 @@ class RefreshDesk:
         if not registration.refresh:
             raise DoorwardError(REFRESH_NOT_ALLOWED, client_id=presented.client_id)
 
-    async def _rotate(
-        self, cursor: Cursor, presented: Presented, now: float, origin: Origin
-    ) -> TokenPair | _Reused:
+    async def _rotate(self, cursor: Cursor, presented: Presented, now: float, origin: Origin) -> TokenPair | _Reused:
         await cursor.one(tokens.LOCK_FAMILY, presented.family_id)
         row = await cursor.one(tokens.BY_PAIR, presented.pair_id)
         if row is None:

@@ -122,7 +122,9 @@ async def set_tenants(
             raise DoorwardError(NOT_THERE, client_id=client_id)
         bound = {tenant for _, tenant in (*found.organizations, *found.domains)} - set(admitted)
         if bound:
-            raise DoorwardError(VALUE_REFUSED, tenant=f"an organization or domain is bound to {', '.join(sorted(bound))}")
+            raise DoorwardError(
+                VALUE_REFUSED, tenant=f"an organization or domain is bound to {', '.join(sorted(bound))}"
+            )
         await cursor.run(registrations.DROP_TENANTS, found.id)
         for tenant in admitted:
             await cursor.run(registrations.ADD_TENANT, found.id, tenant)
@@ -192,16 +194,14 @@ def _owner(tenants: tuple[str, ...], tenant: str | None, option: str) -> str:
             return tenants[0]
         raise DoorwardError(VALUE_REFUSED, option=f"with several tenants {option} needs =TENANT")
     folded = guid(tenant)
-    if folded not in tenants or folded is None:
+    if folded is None or folded not in tenants:
         raise DoorwardError(VALUE_REFUSED, option=f"the tenant of {option} is not among the --tenant values")
     return folded
 
 
 async def _insert(cursor: Cursor, new: NewRegistration, now: float) -> int:
     flags = (int(new.auto_create), int(new.allow_guests), int(new.refresh))
-    row = await cursor.one(
-        registrations.ADD, new.client_id, new.name, new.cloud, new.default_organization, *flags, now
-    )
+    row = await cursor.one(registrations.ADD, new.client_id, new.name, new.cloud, new.default_organization, *flags, now)
     if row is None:
         raise RuntimeError("an insert returned no id")
     number = int(row[0])

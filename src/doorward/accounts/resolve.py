@@ -197,9 +197,7 @@ def _default_among(allowed: Sequence[int], registered: int | None, configured: i
 
 async def _link(cursor: Cursor, sign_in: SignIn, user: User, now: float) -> None:
     who = sign_in.identity
-    row = await cursor.one(
-        identities.ADD, who.cloud, who.tid, who.oid, user.id, who.iss, *_seen(who), now
-    )
+    row = await cursor.one(identities.ADD, who.cloud, who.tid, who.oid, user.id, who.iss, *_seen(who), now)
     if row is None:
         raise RuntimeError("an insert returned no id")
     await cursor.run(identities.NOTE_SUBJECT, row[0], who.client_id, who.sub)

@@ -1,7 +1,7 @@
 """Platform tokens: issuing, reading, refreshing, revoking (token-exchange reference 3.1, 3.3, 3.4, 3.9).
 
-An exchange begins a family that ends at a fixed time; a refresh adds a pair. Every request checks the stored record, not
-only the signature, so that a revocation counts at once. Only digests of opaque tokens are stored.
+An exchange begins a family that ends at a fixed time; a refresh adds a pair. Every request checks the stored record,
+not only the signature, so that a revocation counts at once. Only digests of opaque tokens are stored.
 """
 
 import hashlib
@@ -77,7 +77,7 @@ class TokenOffice:
         self.rules = rules
 
     def issue(self, owner: Owner, now: float) -> tuple[TokenPair, list[Append]]:
-        """Make a family with its first pair: the tokens, and the rows that must be stored before they are given away."""
+        """Make a family with its first pair: the tokens, and the rows to store before they are given away."""
         family_id = ordered_id(self._entropy, now)
         ends = now + self.rules.family_lifetime
         family = (
@@ -153,9 +153,9 @@ class TokenOffice:
         return presented.rotated_at is not None and self._clock.now() < presented.rotated_at + self.rules.refresh_grace
 
     async def _open(self, token: str) -> AccessClaims:
+        if len(token) > MAX_JWT:
+            raise DoorwardError(INVALID_ACCESS_TOKEN, reason="too long")
         try:
-            if len(token) > MAX_JWT:
-                raise NotOurs("too long")
             return msgspec.json.decode(await self._ring.open(token), type=AccessClaims)
         except (NotOurs, msgspec.ValidationError) as error:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason=str(error)) from error
@@ -177,7 +177,7 @@ class TokenOffice:
             exp=int(access_ends),
             jti=pair_id,
             family_id=family_id,
-            token_use="access",  # noqa: S106 - a kind of token, not a password
+            token_use="access",
         )
         pair = TokenPair(
             access_token=self._ring.sign(msgspec.json.encode(claims)),

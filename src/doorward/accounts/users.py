@@ -35,7 +35,7 @@ async def list_users(store: Store) -> list[User]:
 
 
 async def show_user(store: Store, number: int) -> dict[str, object]:
-    """Give a user with the identities linked to it, as `users show` prints them; raises `DoorwardError` (`not_there`)."""
+    """Give a user with the linked identities, as `users show` prints them; raises `DoorwardError` (`not_there`)."""
 
     async def read(cursor: Cursor) -> dict[str, object]:
         user = await _find(cursor, number)
@@ -60,9 +60,7 @@ async def add_user(store: Store, new: NewUser, now: float, origin: Origin) -> Us
     async def add(cursor: Cursor) -> User:
         if not await organization_exists(cursor, new.organization_id):
             raise DoorwardError(NOT_THERE, organization=new.organization_id)
-        row = await cursor.one(
-            users.ADD, email, key, name, new.organization_id, new.role, int(new.verified), now
-        )
+        row = await cursor.one(users.ADD, email, key, name, new.organization_id, new.role, int(new.verified), now)
         if row is None:
             raise RuntimeError("an insert returned no id")
         user = await _find(cursor, int(row[0]))
@@ -78,18 +76,16 @@ async def add_user(store: Store, new: NewUser, now: float, origin: Origin) -> Us
 async def set_user_enabled(store: Store, number: int, now: float, origin: Origin, *, enabled: bool) -> None:
     """Suspend a user, or let them in again; raises `DoorwardError` (`not_there`)."""
     event = "user.enabled" if enabled else "user.disabled"
-    await _change(
-        store, number, now, origin, event, lambda c: c.run(users.SET_ENABLED, number, int(enabled), now)
-    )
+    await _change(store, number, now, origin, event, lambda c: c.run(users.SET_ENABLED, number, int(enabled), now))
 
 
 async def verify_user(store: Store, number: int, now: float, origin: Origin) -> None:
-    """Mark a user's address as known to be theirs, so that it may be linked by; raises `DoorwardError` (`not_there`)."""
+    """Mark a user's address as known to be theirs, so that it may link them; raises `DoorwardError` (`not_there`)."""
     await _change(store, number, now, origin, "user.verified", lambda c: c.run(users.SET_VERIFIED, number, now))
 
 
 async def delete_user(store: Store, number: int, now: float, origin: Origin) -> None:
-    """Delete a user with links and tokens; the audit trail keeps what was done. Raises `DoorwardError` (`not_there`)."""
+    """Delete a user with links and tokens; the audit trail stays. Raises `DoorwardError` (`not_there`)."""
     await _change(store, number, now, origin, "user.deleted", lambda c: c.run(users.DELETE, number))
 
 
@@ -103,9 +99,7 @@ async def sign_out_user(store: Store, number: int, now: float, origin: Origin) -
     return await store.write(change)
 
 
-async def link_user(
-    store: Store, number: int, cloud: str, tenant: str, oid: str, now: float, origin: Origin
-) -> None:
+async def link_user(store: Store, number: int, cloud: str, tenant: str, oid: str, now: float, origin: Origin) -> None:
     """Link a person of a tenant to an account, by an operator's decision.
 
     Raises `DoorwardError`: `value_refused`, `not_there`, or `already_there` when the person is linked to any account.

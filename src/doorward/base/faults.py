@@ -138,7 +138,7 @@ KEY_FILE_MISSING = _row(
 KEY_FILE_UNUSABLE = _row(
     "key_file_unusable",
     "The key file cannot be used",
-    "The file beside the SQLite database that holds the generated keys cannot be read or written, or is not a key file.",
+    "The file beside the SQLite database with the generated keys cannot be read or written, or is no key file.",
     "Check its owner and mode (0600), or restore it from the backup that the database came from.",
 )
 NOT_THERE = _row(

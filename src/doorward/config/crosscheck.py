@@ -30,11 +30,6 @@ from doorward.config.settings import Settings
 from doorward.config.sources import Purpose
 
 _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never listened on
-_LATER = {
-    "replay": ("reject", 'Use "detect", which records a second use.'),
-    "refresh_rotation": ("strict", 'Use "off".'),
-    "signing_algorithm": ("ES256 EdDSA", 'Use "HS256" and let resource servers introspect.'),
-}
 
 
 def cross_check(settings: Settings, purpose: Purpose) -> Iterator[Finding]:
@@ -46,7 +41,6 @@ def cross_check(settings: Settings, purpose: Purpose) -> Iterator[Finding]:
     yield from _database_keys(settings)
     yield from _clouds(settings)
     yield from _lifetimes(settings)
-    yield from _not_in_release(settings)
     if purpose != "command":
         yield from _listeners(settings)
         yield from _public_url(settings)
@@ -207,14 +201,6 @@ def _lifetimes(settings: Settings) -> Iterator[Finding]:
 
 
 # --- parts that this release does not have -----------------------------------------------------------------------
-
-
-def _not_in_release(settings: Settings) -> Iterator[Finding]:
-    for key, (words, fix) in _LATER.items():
-        name, value = f"token_service.{key}", getattr(settings.token_service, key)
-        if value in words.split():
-            what = f'{name} = "{value}" is not part of this release.'
-            yield error(SETTING_NOT_IN_RELEASE, where=_where(settings, name), setting=name, what=what, fix=fix)
 
 
 def _easyauth(settings: Settings) -> Iterator[Finding]:

@@ -12,20 +12,34 @@ from doorward.accounts.tokens import TokenOffice, revoke_all_of_user, revoke_fam
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import AUDIENCE_MISMATCH
+from doorward.exchange import metadata
+from doorward.exchange.cors import Cors
 from doorward.exchange.credentials import bearer
-from doorward.exchange.envelope import PREFIX, succeed
+from doorward.exchange.description import describe
+from doorward.exchange.docs_page import DocsPage
+from doorward.exchange.envelope import (
+    PREFIX,
+    answer_json,
+    refuse,
+    refuse_oauth,
+    refuse_token_request,
+    succeed,
+)
 from doorward.exchange.guard import Guard
 from doorward.exchange.login import Login, origin_of
 from doorward.exchange.messages import read_login, read_logout
 from doorward.exchange.oauth import OAuth
+from doorward.exchange.token_exchange import TokenEndpoint
 from doorward.identity.visit import Visit
-from doorward.inbound.door import Reply, Route
+from doorward.inbound.door import Refuse, Reply, Route
 from doorward.store import Cursor, Store
 
 LOGIN = f"{PREFIX}/api/v2/sso/microsoft/azure-token-login"
 REFRESH = f"{PREFIX}/api/v2/users/refresh-access-token"
 ME = f"{PREFIX}/api/v2/users/me"
 LOGOUT = f"{PREFIX}/api/v2/users/logout"
+OAUTH = f"{PREFIX}/oauth2"
+TOKEN = f"{OAUTH}/token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +67,13 @@ class Contract:
         _, pair = await self._parts.login.exchange(visit, read_login, body)
         return succeed("Login successful", self._tokens(pair))
 
-    async def refresh(self, visit: Visit, _: bytes) -> Reply:
+    async def refresh(self, visit: Visit, _body: bytes) -> Reply:
         """Give a new pair for the bearer (reference 1.9)."""
         parts = self._parts
         _, pair = await parts.refresh.refresh(bearer(visit), parts.clock.now(), origin_of(visit))
         return succeed("Token refreshed successfully", self._tokens(pair))
 
-    async def me(self, visit: Visit, _: bytes) -> Reply:
+    async def me(self, visit: Visit, _body: bytes) -> Reply:
         """Say who the bearer is."""
         presented = await self._caller(visit)
         refuse_suspended_owner(presented)
@@ -94,18 +108,44 @@ class Contract:
         }
 
 
-def routes(contract: Contract, oauth: OAuth, guard: Guard, max_body: int) -> list[Route]:
+class Description:
+    """The handler of `/auth-service/openapi.json`."""
+
+    def __init__(self, issuer: str, platform_token_name: str) -> None:
+        """Describe the service at `issuer`."""
+        self._reply = answer_json(describe(issuer, platform_token_name))
+
+    async def answer(self, _visit: Visit, _body: bytes) -> Reply:
+        """Give the description."""
+        return self._reply
+
+
+def routes(parts: Parts, oauth: OAuth, guard: Guard, max_body: int) -> list[Route]:
     """Give every route of the token service, each behind the guard."""
-    table = (
+    contract, issuer = Contract(parts), parts.office.rules.issuer
+    token = TokenEndpoint(parts.login, parts.clock, parts.platform_token_name)
+    closed = (
         ("POST", LOGIN, contract.login),
         ("POST", REFRESH, contract.refresh),
         ("GET", ME, contract.me),
         ("POST", LOGOUT, contract.logout),
-        ("POST", f"{PREFIX}/oauth2/introspect", oauth.introspect),
-        ("POST", f"{PREFIX}/oauth2/revoke", oauth.revoke),
+        ("POST", TOKEN, token.token),
+        ("POST", f"{OAUTH}/introspect", oauth.introspect),
+        ("POST", f"{OAUTH}/revoke", oauth.revoke),
     )
-    public = (("GET", f"{PREFIX}/oauth2/jwks", oauth.jwks),)
+    public = (
+        (f"{OAUTH}/jwks", oauth.jwks),
+        (f"{PREFIX}/openapi.json", Description(issuer, parts.platform_token_name).answer),
+        (f"{PREFIX}/docs", DocsPage().answer),
+        (metadata.PATH, metadata.Metadata(issuer).answer),
+    )
     return [
-        *(Route(method=m, path=path, handler=guard.closed(h), max_body=max_body) for m, path, h in table),
-        *(Route(method=m, path=path, handler=guard.open(h)) for m, path, h in public),
+        *(Route(method=m, path=path, handler=guard.closed(h), max_body=max_body) for m, path, h in closed),
+        *(Route(method="GET", path=path, handler=guard.open(h)) for path, h in public),
     ]
+
+
+def envelopes(cors: Cors) -> dict[str, Refuse]:
+    """Give the words for refusals below each prefix."""
+    words = {PREFIX: refuse, OAUTH: refuse_oauth, TOKEN: refuse_token_request, metadata.PATH: refuse_oauth}
+    return {prefix: cors.envelope(words_of) for prefix, words_of in words.items()}

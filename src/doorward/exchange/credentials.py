@@ -27,7 +27,7 @@ def authorization(visit: Visit) -> tuple[bytes, bytes] | None:
 
 
 def bearer(visit: Visit) -> str:
-    """Give the bearer token of a request; raises `DoorwardError` (`authentication_required`, `invalid_access_token`)."""
+    """Give the bearer of a request; raises `DoorwardError` (`authentication_required`, `invalid_access_token`)."""
     found = authorization(visit)
     if found is None or found[0] != b"bearer":
         raise DoorwardError(AUTHENTICATION_REQUIRED)
@@ -42,7 +42,8 @@ def bearer_text(credentials: bytes) -> str:
 
 
 def basic_text(credentials: bytes) -> tuple[str, str]:
-    """Give client id and secret of Basic credentials (RFC 6749 section 2.3.1: each form-encoded before they are joined).
+    """Give client id and secret of Basic credentials (RFC 6749 section 2.3.1: each form-encoded before they are
+    joined).
 
     Raises `DoorwardError` (`invalid_client`).
     """

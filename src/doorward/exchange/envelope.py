@@ -70,13 +70,20 @@ def refuse(visit: Visit, error: DoorwardError) -> Reply:
 def refuse_oauth(visit: Visit, error: DoorwardError) -> Reply:
     """Put a refusal into OAuth's words (RFC 6749 section 5.2), with our own code beside them."""
     oauth, status = _oauth(error)
-    body = {
-        "error": oauth,
-        "error_description": error.row.message,
-        "error_code": error.code,
-        "request_id": visit.request_id,
-    }
-    return Reply(status, _encode(body), JSON + _challenge(error))
+    return Reply(status, _encode(_oauth_body(visit, error, oauth)), JSON + _challenge(error))
+
+
+def refuse_token_request(visit: Visit, error: DoorwardError) -> Reply:
+    """Put a refusal of the token endpoint into OAuth's words: whatever is wrong with the subject token is one error.
+
+    RFC 8693 section 2.2.2 asks for `invalid_request` with status 400; only what is wrong with the transport or with us
+    keeps its own status.
+    """
+    keeps_status = error.row.status in {404, 405, 413, 429} or error.row.status >= 500
+    if error.code in _OAUTH_CODES or keeps_status:
+        return refuse_oauth(visit, error)
+    body = _oauth_body(visit, error, INVALID_REQUEST.code)
+    return Reply(INVALID_REQUEST.status, _encode(body), JSON)
 
 
 def _oauth(error: DoorwardError) -> tuple[str, int]:
@@ -85,6 +92,15 @@ def _oauth(error: DoorwardError) -> tuple[str, int]:
     if error.row.status in {401, 404, 405, 413, 429} or error.row.status >= 500:
         return _transport_error(error), error.row.status
     return INVALID_REQUEST.code, 400
+
+
+def _oauth_body(visit: Visit, error: DoorwardError, oauth: str) -> dict[str, str]:
+    return {
+        "error": oauth,
+        "error_description": error.row.message,
+        "error_code": error.code,
+        "request_id": visit.request_id,
+    }
 
 
 def _transport_error(error: DoorwardError) -> str:

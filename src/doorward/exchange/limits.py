@@ -79,7 +79,7 @@ class ExchangeLimits:
             self._failures.add(key)
 
     def count_identity(self, tid: str, oid: str) -> None:
-        """Count an exchange of a verified identity; raises `DoorwardError` (`rate_limited`) when there were too many."""
+        """Count an exchange of a verified identity; raises `DoorwardError` (`rate_limited`) for too many."""
         if self._enabled:
             self._identities.refuse_if_full(f"{tid}/{oid}")
             self._identities.add(f"{tid}/{oid}")

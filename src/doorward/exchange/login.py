@@ -5,7 +5,7 @@ token; steps 12 to 15 are one transaction.
 """
 
 import asyncio
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,13 +19,9 @@ from doorward.base.errors import DoorwardError
 from doorward.base.refusals import EMAIL_MISMATCH
 from doorward.base.text import email_key
 from doorward.exchange.limits import ExchangeLimits
-from doorward.exchange.messages import LoginRequest
 from doorward.exchange.verification import Verification
 from doorward.identity.visit import Visit
 from doorward.providers.aad import EntraIdentity, vouched_addresses
-
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_log = logging.getLogger("doorward.exchange")
 
 
 class ExchangeObserver(Protocol):
@@ -104,10 +100,8 @@ class Login:
         return await self._desk.sign_in(sign_in, now)
 
     def _note_refusal(self, visit: Visit, attempt: Attempt, refusal: DoorwardError) -> None:
-        """Log, count and record a refusal; the record is written after the answer."""
+        """Count and record a refusal; the record is written after the answer, and the door logs it."""
         subject = attempt.subject
-        facts = {"code": refusal.code, "request_id": visit.request_id, "address": visit.address, **refusal.facts}
-        _log.log(LEVELS[refusal.row.level], "exchange.refused", extra={"facts": facts})
         self._limits.note_refused(visit, refusal)
         self._observer.exchange(refusal.code, subject.client_id)
         task = asyncio.create_task(self._failures.write(refusal.code, origin_of(visit), _with_facts(subject, refusal)))
@@ -123,25 +117,43 @@ class TokenRequest(Protocol):
     """What both doors ask for; `email` is None where the door has no such field."""
 
     @property
-    def email(self) -> str | None: ...
+    def email(self) -> str | None:
+        """Give the address that must be one of the token's."""
+        ...
+
     @property
-    def azure_ad_token(self) -> str: ...
+    def azure_ad_token(self) -> str:
+        """Give the id_token."""
+        ...
+
     @property
-    def full_name(self) -> str | None: ...
+    def full_name(self) -> str | None:
+        """Give the display name of a user who is created."""
+        ...
+
     @property
-    def auto_create(self) -> bool: ...
+    def auto_create(self) -> bool:
+        """Say whether an unknown user is created."""
+        ...
+
     @property
-    def organization_id(self) -> int | None: ...
+    def organization_id(self) -> int | None:
+        """Give the organization of a user who is created."""
+        ...
+
     @property
-    def nonce(self) -> str | None: ...
+    def nonce(self) -> str | None:
+        """Give the nonce that the token must carry."""
+        ...
+
     @property
-    def unknown_fields(self) -> int: ...
+    def unknown_fields(self) -> int:
+        """Count the fields that nobody knows."""
+        ...
 
 
-class ReadRequest(Protocol):
-    """Makes a request from a body; raises `DoorwardError` when it is none."""
-
-    def __call__(self, visit: Visit, body: bytes) -> "TokenRequest | LoginRequest": ...
+ReadRequest = Callable[[Visit, bytes], TokenRequest]
+"""Makes a request from a body; raises `DoorwardError` when it is none."""
 
 
 def agreed_address(identity: EntraIdentity, registration: Registration, asked: str | None) -> str:

@@ -6,18 +6,75 @@ ignored for compatibility and counted. Nothing that was sent is repeated in what
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, Literal, final
 from urllib.parse import parse_qsl
 
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import INVALID_REQUEST
 from doorward.base.strict_json import DuplicateName, NotStrictJson, decode
-from doorward.base.text import NAME_MAX, email_key, has_hidden
+from doorward.base.text import EMAIL_MAX, NAME_MAX, email_key, has_hidden
 from doorward.exchange.envelope import ValidationFailed
 from doorward.identity.visit import Visit
 
-KNOWN_FIELDS: Final = frozenset({"email", "azure_ad_token", "full_name", "auto_create", "organization_id", "nonce"})
+Kind = Literal["email", "text", "name", "boolean", "positive"]
 MAX_PARAMETERS = 32
+_SCHEMAS: Mapping[Kind, Mapping[str, object]] = {
+    "email": {"type": "string", "maxLength": EMAIL_MAX, "pattern": r"^[a-zA-Z0-9._%+-]+@[a-z0-9-]+\.[a-z]{2,8}$"},
+    "text": {"type": "string"},
+    "name": {"type": "string", "maxLength": NAME_MAX},
+    "boolean": {"type": "boolean"},
+    "positive": {"type": "integer", "minimum": 1},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a JSON body: how it is read and how it is described; an optional field may also be null."""
+
+    name: str
+    kind: Kind
+    describes: str
+    required: bool = False
+    default: bool | None = None
+
+    def schema(self) -> dict[str, object]:
+        """Give the field's JSON Schema (draft 2020-12)."""
+        schema = {**_SCHEMAS[self.kind], "description": self.describes}
+        if not self.required:
+            schema["type"] = [schema["type"], "null"]
+        return schema if self.default is None else {**schema, "default": self.default}
+
+
+LOGIN_FIELDS: Final = (
+    Field(
+        name="email",
+        kind="email",
+        required=True,
+        describes="The person's e-mail address; equal to the token's preferred_username (v1.0: upn).",
+    ),
+    Field(name="azure_ad_token", kind="text", required=True, describes="The Microsoft Entra id_token, as received."),
+    Field(name="full_name", kind="name", describes="Display name, used only when the account is created."),
+    Field(
+        name="auto_create",
+        kind="boolean",
+        default=True,
+        describes="With false an unknown user is answered 404 instead of being created.",
+    ),
+    Field(
+        name="organization_id",
+        kind="positive",
+        describes="Organization of a user who is created by this exchange; the registration must allow it.",
+    ),
+    Field(
+        name="nonce",
+        kind="text",
+        describes="The nonce of the client's own sign-in request; if sent, the token must carry the same.",
+    ),
+)
+LOGOUT_FIELDS: Final = (
+    Field(name="all", kind="boolean", default=False, describes="Whether every token of the user ends, not only these."),
+)
+KNOWN_FIELDS: Final = frozenset(field.name for field in LOGIN_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +93,9 @@ class LoginRequest:
 def read_login(visit: Visit, body: bytes) -> LoginRequest:
     """Read the body of the exchange; raises `ValidationFailed` with every wrong field."""
     reader = _Reader(_read_object(visit, body))
-    request = LoginRequest(
-        email=reader.email("email"),
-        azure_ad_token=reader.text("azure_ad_token"),
-        full_name=reader.name("full_name"),
-        auto_create=reader.boolean("auto_create", default=True),
-        organization_id=reader.positive("organization_id"),
-        nonce=reader.optional_text("nonce"),
-        unknown_fields=reader.unknown(KNOWN_FIELDS),
-    )
+    values: dict[str, Any] = {field.name: reader.take(field) for field in LOGIN_FIELDS}
     reader.finish()
-    return request
+    return LoginRequest(**values, unknown_fields=reader.unknown(KNOWN_FIELDS))
 
 
 def read_logout(visit: Visit, body: bytes) -> bool:
@@ -108,6 +157,20 @@ class _Reader:
     def __init__(self, members: Mapping[str, object]) -> None:
         self._members = members
         self._items: list[dict[str, object]] = []
+
+    def take(self, field: Field) -> object:
+        """Take a field as its row says."""
+        match field.kind:
+            case "email":
+                return self.email(field.name)
+            case "text":
+                return self.text(field.name) if field.required else self.optional_text(field.name)
+            case "name":
+                return self.name(field.name)
+            case "boolean":
+                return self.boolean(field.name, default=bool(field.default))
+            case "positive":
+                return self.positive(field.name)
 
     def text(self, field: str) -> str:
         """Take a required string."""

@@ -1,4 +1,4 @@
-"""The OAuth endpoints about platform tokens: introspection (RFC 7662), revocation (RFC 7009), public keys (RFC 7517)."""
+"""The OAuth endpoints for platform tokens: introspection (RFC 7662), revocation (RFC 7009), public keys (RFC 7517)."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,11 @@
-"""Is this id_token acceptable: structure, signature, claims, and the registration's policy (reference 1.7, steps 3 to 9).
+"""Is this id_token acceptable: structure, signature, claims, and the registration's policy (reference 1.7, steps 3 to
+9).
 
-The checks themselves are words (`protocol`, `providers/aad.py`); this module fetches what they need, in their order, and
-puts a refusal into the catalogue's row. `doorward explain` walks the same code.
+The checks themselves are words (`protocol`, `providers/aad.py`); this module fetches what they need, in their order,
+and puts a refusal into the catalogue's row. `doorward explain` walks the same code.
 """
+
+from typing import Any
 
 from doorward.accounts.nouns import Registration
 from doorward.accounts.registrations import Registrations
@@ -59,8 +62,7 @@ class Verification:
         try:
             identity = await self.check(token, now, nonce)
         except TokenRefused as refused:
-            facts = {"check": refused.check.name, "reason": refused.reason, **refused.facts}
-            raise DoorwardError(ROWS[refused.fault], **facts) from refused
+            raise _refusal_of(refused) from refused
         return identity, self.admit(identity, now)
 
     async def check(self, token: str, now: float, nonce: str | None) -> EntraIdentity:
@@ -130,6 +132,10 @@ class Verification:
     def _with_version_2(self, signer: Signer) -> Signer:
         if signer.authority.version != "1.0" or signer.authority.keys_v2 is None:
             return signer
-        return Signer(
-            authority=signer.authority, key=signer.key, keys_v2=self._keys.key_set(signer.authority.keys_v2)
-        )
+        return Signer(authority=signer.authority, key=signer.key, keys_v2=self._keys.key_set(signer.authority.keys_v2))
+
+
+def _refusal_of(refused: TokenRefused) -> DoorwardError:
+    """Put a check's refusal into the catalogue's words, with the check and its reason for the log."""
+    facts: dict[str, Any] = {"check": refused.check.name, "reason": refused.reason, **refused.facts}
+    return DoorwardError(ROWS[refused.fault], **facts)

@@ -41,9 +41,7 @@ def key_file_of(database: Path) -> Path:
     return database.with_name(database.name + SUFFIX)
 
 
-def read_or_make(
-    given: MasterSecrets, database: Path | None, entropy: Entropy, *, may_make: bool
-) -> MasterSecrets:
+def read_or_make(given: MasterSecrets, database: Path | None, entropy: Entropy, *, may_make: bool) -> MasterSecrets:
     """Give both secrets: those that the settings hold, and for the others those of the key file of `database`.
 
     With `may_make` a missing file is made, once, however many processes start at the same moment. Raises

@@ -105,7 +105,7 @@ class KeyRing:
         return RingEntry(key=key, created_at=now, retires_at=None)
 
     async def discard_unreadable(self) -> int:
-        """Delete the keys that the encryption key does not open; gives how many. Their tokens are refused from then on."""
+        """Delete the keys that the encryption key does not open; gives how many. Their tokens are refused then."""
         rows = await self._store.read(lambda cursor: cursor.all(signing_keys.ALL, PURPOSE))
         lost = [str(row[0]) for row in rows if not self._opens(row)]
 

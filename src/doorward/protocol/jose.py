@@ -104,8 +104,8 @@ class KeySet:
 def base64url_decode(part: bytes) -> bytes:
     """Decode unpadded base64url.
 
-    Only the canonical spelling is taken: decoders that skip unknown characters or ignore trailing bits make many strings
-    out of one token. Raises `ValueError` for any other.
+    Only the canonical spelling is taken: decoders that skip unknown characters or ignore trailing bits make many
+    strings out of one token. Raises `ValueError` for any other.
     """
     if _BASE64URL.fullmatch(part) is None:
         raise ValueError("not base64url")

@@ -1,7 +1,7 @@
 """OpenID Connect id_tokens: the checks that hold for every provider (OpenID Connect Core section 3.1.3.7).
 
-Owns the shape of claims, the times, and the type `VerifiedClaims`, which only a completed row of checks may make. What a
-particular provider adds (issuer forms, kinds of token, e-mail rules) stands in `providers/`.
+Owns the shape of claims, the times, and the type `VerifiedClaims`, which only a completed row of checks may make. What
+a particular provider adds (issuer forms, kinds of token, e-mail rules) stands in `providers/`.
 """
 
 import math

@@ -1,8 +1,8 @@
 """How a token is refused: the check that refused it, the kind of fault, and a reason in words.
 
-Every check has a name and a sentence that `doorward explain` can print, and stands in a list in the order in which it is
-made. What a fault means on the wire (code, status) is decided by the room that asked, since the exchange and the gateway
-answer the same fault differently.
+Every check has a name and a sentence that `doorward explain` can print, and stands in a list in the order in which it
+is made. What a fault means on the wire (code, status) is decided by the room that asked, since the exchange and the
+gateway answer the same fault differently.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Check:
 class TokenRefused(Exception):
     """A check refused a token.
 
-    `reason` is for the log and for `doorward explain`: it names claims and rules, and never quotes the token's signature.
-    `facts` are identifiers that the log and the audit trail may keep.
+    `reason` is for the log and for `doorward explain`: it names claims and rules, and never quotes the token's
+    signature. `facts` are identifiers that the log and the audit trail may keep.
     """
 
     def __init__(self, check: Check, reason: str, fault: Fault = Fault.INVALID, **facts: str) -> None:

@@ -1,7 +1,7 @@
 """Signing our own tokens: HS256, ES256 and EdDSA (RFC 7518 section 3, RFC 8037).
 
-A `TokenKey` has exactly one algorithm and exactly one header, and a token is taken only under that header, byte for byte.
-So nothing in a token ever chooses how it is verified, and these keys never meet a provider's token.
+A `TokenKey` has exactly one algorithm and exactly one header, and a token is taken only under that header, byte for
+byte. So nothing in a token ever chooses how it is verified, and these keys never meet a provider's token.
 """
 
 import hmac

@@ -1,8 +1,8 @@
 """What processes tell each other: rows of `changes(id, at, kind, subject)`.
 
-Whoever changes something that others keep in memory writes a row in the same transaction; every process reads the newest
-rows twice a second. Reading overlaps by some seconds, because on PostgreSQL a row with a smaller id may become visible
-after one with a greater id. Nothing is held open and nothing is lost when the connection breaks.
+Whoever changes something that others keep in memory writes a row in the same transaction; every process reads the
+newest rows twice a second. Reading overlaps by some seconds, because on PostgreSQL a row with a smaller id may become
+visible after one with a greater id. Nothing is held open and nothing is lost when the connection breaks.
 """
 
 from doorward.base.clock import Clock

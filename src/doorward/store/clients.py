@@ -1,4 +1,4 @@
-"""Statements about clients, the resource servers that may introspect: `clients(id, name, secret_digest, created_at)`."""
+"""Statements about clients, which may introspect: `clients(id, name, secret_digest, created_at)`."""
 
 from doorward.store.sql import Sql
 
