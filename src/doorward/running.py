@@ -10,7 +10,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
@@ -109,17 +109,25 @@ class Service:
         self._is_accepting = False
         self._failed_reads = 0
 
-    async def run(self, extra: Sequence[Listener] = (), started: Callable[[BackOffice], None] | None = None) -> int:
-        """Open, serve, drain, close; `extra` listeners are drained last, `started` is told when all answer."""
+    async def run(
+        self,
+        extra: Sequence[Listener] = (),
+        started: Callable[[BackOffice], None] | None = None,
+        stopper: Run | None = None,
+    ) -> int:
+        """Open, serve, drain, close; `extra` listeners are drained last, `started` is told when all answer.
+
+        With `stopper` the caller says when to end, and signals are left alone: they belong to the main thread.
+        """
         async with open_back_office(self._settings) as back:
             self._metrics = new_metrics(back.clock)
             await self._prepare(back)
             self._front = build_front(back, self._settings, self._metrics)
             self._public = Current(self._front.door)
-            run = Run()
+            run = stopper or Run()
             tasks = [asyncio.create_task(task) for task in self._background(back)]
             try:
-                with signals(run, lambda: self._reload(back)):
+                with signals(run, lambda: self._reload(back)) if stopper is None else nullcontext():
                     await self._serve(run, back, extra, started)
             finally:
                 await _end(tasks)
