@@ -115,10 +115,7 @@ class Service:
         started: Callable[[BackOffice], None] | None = None,
         stopper: Run | None = None,
     ) -> int:
-        """Open, serve, drain, close; `extra` listeners are drained last, `started` is told when all answer.
-
-        With `stopper` the caller says when to end, and signals are left alone: they belong to the main thread.
-        """
+        """Open, serve, drain `extra` last, close; `started` is told when all answer, `stopper` stands for signals."""
         async with open_back_office(self._settings) as back:
             self._metrics = new_metrics(back.clock)
             await self._prepare(back)
