@@ -1,0 +1,192 @@
+"""The benchmark of the exchange: the service and its floor, in turn, in the same minutes on the same machine.
+
+Machines are shared and noisy, so every figure that counts is a ratio of two measurements of one round, and what is
+reported is the median of the rounds' ratios.
+"""
+
+import shutil
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.crowd import INTROSPECT, LOGIN, Person, Provider, introspect_request, login_body, login_request
+from benchmarks.databases import Database, Places, fill, places_of
+from benchmarks.floor import Cryptography, Part, database_parts, sample_answer
+from benchmarks.processes import LOAD_CORE, ROOT, SERVER_CORE, Child, generate, pin, python
+from benchmarks.results import EngineResults, Results, Round
+from doorward.protocol.jose_sign import RsaSigner
+from tests.support.programs import free_ports
+
+_LOGINS_PER_SECOND, _FIRSTS_PER_SECOND = 6000, 2500
+_STARTS = 5
+_INTROSPECTED = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to measure, and how long: `seconds` for one measurement, each made once in every round."""
+
+    engines: tuple[str, ...]
+    users: int
+    connections: int
+    seconds: float
+    rounds: int
+    million: bool
+
+
+def measure(plan: Plan) -> Results:
+    """Measure everything that `plan` asks for."""
+    scratch_parent = ROOT / "bench-results"
+    scratch_parent.mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(dir=scratch_parent, prefix="work-"))  # on the checkout's disk: /tmp may be memory
+    directory.chmod(0o755)
+    try:
+        with _Bench(plan, directory).open() as bench:
+            engines = [bench.measure_engine(engine) for engine in plan.engines]
+        return Results(users=plan.users, connections=plan.connections, rounds=plan.rounds, engines=engines)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Bench:
+    """One run: the provider, its people's tokens, the bare server."""
+
+    def __init__(self, plan: Plan, directory: Path) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._provider = Provider(RsaSigner.generate())
+        self._bare_port = free_ports(1)
+        host = f"http://127.0.0.1:{self._bare_port}"
+        self._key_urls = (f"{host}/keys/v1", f"{host}/keys/v2")
+        self._logins = self._login_bodies(_LOGINS_PER_SECOND, 1, plan.users)
+        self._firsts = self._login_bodies(_FIRSTS_PER_SECOND, plan.users + 1, 10**9)
+        pin(LOAD_CORE)
+
+    def _login_bodies(self, per_second: int, first: int, people: int) -> list[list[bytes]]:
+        """Write the bodies of every round, no two with the same token."""
+        count = int(per_second * self._plan.seconds)
+        jobs = [(Person(first + serial % people), serial) for serial in range(count * self._plan.rounds)]
+        bodies = [login_body(job[0], token) for job, token in zip(jobs, self._provider.tokens(jobs), strict=True)]
+        return [bodies[at : at + count] for at in range(0, len(bodies), count)]
+
+    @contextmanager
+    def open(self) -> Iterator["_Bench"]:
+        """Start the bare server, which also publishes the keys."""
+        answers = {
+            LOGIN: sample_answer(),
+            INTROSPECT: _SAMPLE_INTROSPECTION,
+            "/keys/v1": self._provider.key_document(with_issuer=False),
+            "/keys/v2": self._provider.key_document(with_issuer=True),
+        }
+        file = self._directory / "answers"
+        file.write_bytes(msgspec.msgpack.encode(answers))
+        with Child(python("-m", "benchmarks.bare", self._bare_port, file), self._directory) as bare:
+            bare.wait_for(self._key_urls[0])
+            yield self
+
+    def measure_engine(self, engine: str) -> EngineResults:
+        """Measure everything on one engine."""
+        with places_of(engine, self._directory) as places:
+            database, spare = (self._filled(places, self._plan.users) for _ in range(2))
+            ready, idle_memory = self._starts(database)
+            with self._serving(database) as (service, port):
+                service.wait_for(f"http://127.0.0.1:{port + 1}/readyz")
+                rounds = [self._round(port, database, spare, number) for number in range(self._plan.rounds)]
+                memory = service.peak_memory
+            return EngineResults(
+                engine=engine, ready_seconds=ready, idle_memory=idle_memory, memory=memory, rounds=rounds
+            )
+
+    def _filled(self, places: Places, users: int) -> Database:
+        return fill(places.new_url(), self._provider, self._key_urls, users)
+
+    def _starts(self, database: Database) -> tuple[float, float]:
+        """Start and stop the service several times; gives the median seconds until it is ready, and its memory then."""
+        ready: list[float] = []
+        memory: list[float] = []
+        for _ in range(_STARTS):
+            with self._serving(database) as (service, port):
+                ready.append(service.wait_for(f"http://127.0.0.1:{port + 1}/readyz"))
+                memory.append(service.peak_memory)
+        return statistics.median(ready), statistics.median(memory)
+
+    @contextmanager
+    def _serving(self, database: Database) -> Iterator[tuple[Child, int]]:
+        """Start the service as users do, with its defaults; gives its process and port."""
+        port = free_ports(2)
+        config = self._directory / f"doorward-{port}.toml"
+        config.write_text(_CONFIG.format(port=port, admin=port + 1, url=database.url, v1=self._key_urls[0],
+                                         v2=self._key_urls[1]))  # fmt: skip
+        with Child(python("-m", "doorward.cli.main", "serve", "--config", config), self._directory) as service:
+            yield service, port
+
+    def _round(self, port: int, database: Database, spare: Database, number: int) -> Round:
+        """Measure everything once, the floor on a database of its own."""
+        plan, host = self._plan, f"127.0.0.1:{port}"
+        parts = self._parts(spare)
+        logins = self._file("logins", [login_request(host, body) for body in self._logins[number]])
+        firsts = self._file("firsts", [login_request(host, body) for body in self._firsts[number]])
+        people = [Person(1 + n * 7919 % plan.users) for n in range(_INTROSPECTED)]
+        introspections = self._file(
+            "introspections.cycle", [introspect_request(host, database.credentials, p.platform_token) for p in people]
+        )
+        return Round(
+            parts={part.name: part.seconds for part in parts},
+            bare_login=self._load(self._bare_port, logins),
+            login=self._load(port, logins),
+            first=self._load(port, firsts),
+            bare_introspection=self._load(self._bare_port, introspections),
+            introspection=self._load(port, introspections),
+        )
+
+    def _parts(self, spare: Database) -> list[Part]:
+        """Measure the floor's parts on the server's core."""
+        pin(SERVER_CORE)
+        try:
+            return [*Cryptography(self._provider).parts(), *database_parts(spare, self._plan.users)]
+        finally:
+            pin(LOAD_CORE)
+
+    def _file(self, name: str, requests: Sequence[bytes]) -> Path:
+        file = self._directory / name
+        file.write_bytes(msgspec.msgpack.encode(requests))
+        return file
+
+    def _load(self, port: int, requests: Path) -> float:
+        return generate(port, self._plan.connections, self._plan.seconds, requests).rate
+
+
+_SAMPLE_INTROSPECTION = msgspec.json.encode(
+    {
+        "active": True,
+        "iss": "http://127.0.0.1:8080/auth-service",
+        "sub": "12345",
+        "aud": "platform",
+        "client_id": "5b1f9a10-3c2d-4e5f-8a6b-7c8d9e0f1a2b",
+        "username": "person.12345@contoso.com",
+        "token_type": "bearer",
+        "iat": 1800000000,
+        "exp": 1800604800,
+    }
+)
+_CONFIG = """
+[server]
+listen = "127.0.0.1:{port}"
+admin_listen = "127.0.0.1:{admin}"
+
+[database]
+url = "{url}"
+
+[secrets]
+encryption_key = "b3a1c5d7e9f1032547698badcfe0123456789abcdef0123456789abcdef01234"
+signing_key = "a4b2c6d8eaf2132547698badcfe0123456789abcdef0123456789abcdef01235"
+
+[clouds.global]
+keys_v1 = "{v1}"
+keys_v2 = "{v2}"
+"""

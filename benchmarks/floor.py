@@ -1,0 +1,229 @@
+"""The floor: what one login really does, each part measured alone, in a loop, without anything around it.
+
+The parts are those that no implementation can leave out: serving a request of that size, reading its JSON strictly,
+reading and verifying the token, one select, the rows of one login written durably together with those of the others who
+wait, signing, and writing the answer. Nothing that belongs to the service's own structure is among them.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import msgspec
+import uvloop
+
+from benchmarks.crowd import CLIENT_ID, ISSUER, TENANT, WEEK, Person, Provider, login_body
+from benchmarks.databases import Database
+from doorward.base.strict_json import decode_object
+from doorward.protocol.jose import base64url_encode, parse_key_set, read_compact, verify_rs256
+from doorward.providers.aad import Authority, Signer, verify
+from doorward.store import audit, identities, tokens
+from doorward.store.sql import Append, Insert
+
+WAITING = 32
+_CONNECTIONS = 8
+_BATCHES = 40
+_TIMES = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a login, in seconds."""
+
+    name: str
+    seconds: float
+
+
+class Cryptography:
+    """The parts that need no database."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Prepare one request and the key that verifies it."""
+        person = Person(1)
+        self._token = provider.token(person, 0)
+        self._body = login_body(person, self._token)
+        authority = Authority(
+            cloud="global", version="2.0", issuer=ISSUER, keys="", issuer_v2=ISSUER, keys_v2=None
+        )
+        self._key = parse_key_set(provider.key_document(with_issuer=True)).find(provider.key.kid)[0]
+        self._signers = (Signer(authority=authority, key=self._key, keys_v2=None),)
+        self._unverified = read_compact(self._token)
+
+    def parts(self) -> list[Part]:
+        """Measure them."""
+        return [
+            Part("strict JSON of the body", _time(lambda: decode_object(self._body))),
+            Part("reading the token", _time(lambda: read_compact(self._token))),
+            Part("RS256 signature", _time(lambda: verify_rs256(self._unverified, self._key))),
+            Part("checks of the claims", _time(self._check)),
+            Part("own tokens and answer", _time(sample_answer)),
+        ]
+
+    def _check(self) -> None:
+        verify(
+            self._unverified,
+            self._signers,
+            now=time.time(),
+            leeway=60.0,
+            cloud_of_audience=lambda _: "global",
+            nonce=None,
+        )
+
+
+def sample_answer() -> bytes:
+    """Draw ids and an opaque token, sign the JWT by HS256, and write the answer."""
+    platform = os.urandom(32).hex()
+    hashlib.sha256(platform.encode()).digest()
+    now = int(time.time())
+    claims = {
+        "iss": "http://127.0.0.1:8080/auth-service",
+        "sub": "12345",
+        "aud": "auth-service",
+        "client_id": CLIENT_ID,
+        "iat": now,
+        "nbf": now,
+        "exp": now + 604800,
+        "jti": os.urandom(18).hex(),
+        "family_id": os.urandom(18).hex(),
+        "token_use": "access",
+    }
+    signed = _HEADER + b"." + base64url_encode(msgspec.json.encode(claims))
+    access = (signed + b"." + base64url_encode(hmac.digest(_SECRET, signed, "sha256"))).decode()
+    data = {"access_token": access, "ejento_access_token": platform, "token_type": "bearer"}
+    return msgspec.json.encode({"success": True, "message": "Login successful", "data": data})
+
+
+_SECRET = os.urandom(32)
+_HEADER = base64url_encode(b'{"alg":"HS256","typ":"JWT","kid":"0199a5c0-0000-7000-8000-000000000000"}')
+
+
+def _time(action: Callable[[], object]) -> float:
+    taken: list[float] = []
+    for _ in range(_TIMES):
+        started = time.perf_counter()
+        action()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def database_parts(database: Database, users: int) -> list[Part]:
+    """Measure the select and the batched insert of a login on a database with `users` people."""
+    if database.engine == "sqlite":
+        return _sqlite_parts(database.path, users)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_postgres_parts(database.url, users))
+
+
+# --- the rows -------------------------------------------------------------------------------------------------------
+
+
+def _rows(number: int, now: float) -> list[Append]:
+    """Give the rows of one login of a person who has signed in before."""
+    person, family, pair = Person(number), _ordered_id(now), _ordered_id(now)
+    digest = os.urandom(32)
+    return [
+        (tokens.ADD_FAMILY, (family, number, CLIENT_ID, "global", TENANT, person.oid, 1, 1, now, now + WEEK)),
+        (tokens.ADD_PAIR, (pair, family, 1, os.urandom(32), now, now + WEEK, now + WEEK)),
+        (
+            audit.ADD,
+            (now, "exchange.succeeded", None, os.urandom(16).hex(), "127.0.0.1", "bench/1.0", CLIENT_ID, "global",
+             TENANT, person.oid, number, 1, "k" * 43, digest.hex()[:16], None),
+        ),
+        (tokens.ADD_SEEN, (digest, now + 3600)),
+    ]  # fmt: skip
+
+
+def _ordered_id(now: float) -> str:
+    """Give a UUID version 7, as scattered as the service's own: the index it goes into is part of the price."""
+    digits = f"{int(now * 1000):012x}7{os.urandom(10).hex()[:19]}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _batches(users: int) -> list[list[Append]]:
+    numbers = iter(range(_BATCHES * WAITING))
+    return [
+        [row for _ in range(WAITING) for row in _rows(next(numbers) * 7919 % users + 1, time.time())]
+        for _ in range(_BATCHES)
+    ]
+
+
+def _keys(users: int) -> list[tuple[str, str, str, str]]:
+    return [("global", TENANT, Person(n * 7919 % users + 1).oid, CLIENT_ID) for n in range(_TIMES)]
+
+
+# --- SQLite: one connection, no thread ------------------------------------------------------------------------------
+
+
+def _sqlite_parts(path: Path, users: int) -> list[Part]:
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 4000", "cache_size = -16384"):
+        connection.execute(f"PRAGMA {pragma}")
+    try:
+        keys = iter(_keys(users))
+        select = _time(lambda: connection.execute(identities.SIGNED_IN.sqlite, next(keys)).fetchone())
+        insert = statistics.median(_seconds_of_batch(connection, batch) for batch in _batches(users))
+        return [Part("select", select), Part(f"four rows, {WAITING} waiting", insert / WAITING)]
+    finally:
+        connection.close()
+
+
+def _seconds_of_batch(connection: sqlite3.Connection, batch: Sequence[Append]) -> float:
+    started = time.perf_counter()
+    connection.execute("BEGIN IMMEDIATE")
+    for insert, values in batch:
+        connection.execute(insert.sqlite, values)
+    connection.execute("COMMIT")
+    return time.perf_counter() - started
+
+
+# --- PostgreSQL: held connections, as many callers as in the service -------------------------------------------------
+
+
+async def _postgres_parts(url: str, users: int) -> list[Part]:
+    connections = [await asyncpg.connect(url) for _ in range(_CONNECTIONS)]
+    try:
+        select = await _seconds_of_selects(connections, _keys(users))
+        taken = [await _seconds_of_statement(connections[0], batch) for batch in _batches(users)]
+    finally:
+        for connection in connections:
+            await connection.close()
+    return [Part("select", select), Part(f"four rows, {WAITING} waiting", statistics.median(taken) / WAITING)]
+
+
+async def _seconds_of_selects(
+    connections: list["asyncpg.Connection[asyncpg.Record]"], keys: list[tuple[str, str, str, str]]
+) -> float:
+    """Give the seconds of one select while all connections are busy with them."""
+    waiting = iter(keys)
+
+    async def work(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        for key in waiting:
+            await connection.fetchrow(identities.SIGNED_IN.postgres, *key)
+
+    for connection in connections:
+        await connection.fetchrow(identities.SIGNED_IN.postgres, *keys[0])
+    started = time.perf_counter()
+    await asyncio.gather(*map(work, connections))
+    return (time.perf_counter() - started) / len(keys)
+
+
+async def _seconds_of_statement(connection: "asyncpg.Connection[asyncpg.Record]", batch: list[Append]) -> float:
+    group: dict[Insert, list[Sequence[object]]] = {}
+    for insert, values in batch:
+        group.setdefault(insert, []).append(values)
+    statement, first = "WITH ", 1
+    for insert in group:
+        statement += f"{', ' if first > 1 else ''}{insert.table}_rows AS ({insert.arrays(first)})"
+        first += len(insert.columns)
+    arrays = [list(column) for rows in group.values() for column in zip(*rows, strict=True)]
+    started = time.perf_counter()
+    await connection.fetchrow(f"{statement} SELECT array_agg(digest) FROM seen_tokens_rows", *arrays)
+    return time.perf_counter() - started

@@ -1,0 +1,80 @@
+"""What came of a run, as tables for people and JSON for programs."""
+
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.processes import ROOT
+from benchmarks.results import EngineResults, Results, Round
+
+_BEGIN, _END = "<!-- figures: written by `scripts/bench exchange --write-docs` -->", "<!-- end of the figures -->"
+
+
+def print_tables(results: Results) -> None:
+    """Print the tables to standard output."""
+    print("\n".join(_lines(results)))
+
+
+def write_json(results: Results) -> Path:
+    """Write everything below bench-results/ and give the file."""
+    directory = ROOT / "bench-results"
+    directory.mkdir(exist_ok=True)
+    file = directory / f"exchange-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.json"
+    file.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": _machine(), "results": results})))
+    return file
+
+
+def write_docs(results: Results, page: Path) -> None:
+    """Put the tables in place of the older ones of a page."""
+    text = page.read_text()
+    table = "\n".join([_BEGIN, "", *_lines(results), "", _END])
+    page.write_text(re.sub(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", lambda _: table, text, flags=re.DOTALL))
+
+
+def _machine() -> str:
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return f"{model.group(1) if model else 'unknown'}, Linux {platform.release()}, Python {sys.version.split()[0]}"
+
+
+def _lines(results: Results) -> Iterator[str]:
+    yield f"{_machine()}; {results.users} users, {results.connections} connections, {results.rounds} rounds; medians."
+    for engine in results.engines:
+        yield ""
+        yield from _table(engine)
+    yield ""
+    yield "| must be reached | measured | bound |"
+    yield "|---|---|---|"
+    for figure in results.figures():
+        sign = "at most" if figure.at_most else "at least"
+        missed = "" if figure.is_reached else " **missed**"
+        yield f"| {figure.name} | {figure.value:.2f}{missed} | {sign} {figure.bound:g} |"
+
+
+def _table(engine: EngineResults) -> Iterator[str]:
+    yield f"| {engine.engine} | per second | µs | share (least to greatest of the rounds) |"
+    yield "|---|---|---|---|"
+    yield _row("bare server, body and answer of a login", engine, lambda r: r.bare_login)
+    for name in engine.rounds[0].parts:
+        yield f"| floor: {name} | | {engine.median(lambda r, n=name: r.parts[n]) * 1e6:.1f} | |"
+    yield _row("floor: sum of all", engine, lambda r: 1 / r.floor)
+    yield _row("**login**", engine, lambda r: r.login, lambda r: r.share)
+    yield _row("first sign-in", engine, lambda r: r.first, lambda r: r.first / r.login)
+    yield _row("bare server, body and answer of an introspection", engine, lambda r: r.bare_introspection)
+    yield _row("introspection", engine, lambda r: r.introspection, lambda r: r.introspection_share)
+    yield f"| ready in {engine.ready_seconds:.3f} s with {engine.idle_memory:.1f} MiB; after all {engine.memory:.1f} MiB | | | |"
+
+
+def _row(
+    name: str, engine: EngineResults, rate: Callable[[Round], float], share: Callable[[Round], float] | None = None
+) -> str:
+    median = engine.median(rate)
+    shown = ""
+    if share is not None:
+        least, greatest = engine.spread(share)
+        shown = f"{engine.median(share):.2f} ({least:.2f} to {greatest:.2f})"
+    return f"| {name} | {median:.0f} | {1e6 / median:.1f} | {shown} |"

@@ -1,0 +1,91 @@
+"""What a run of the benchmark found, and what of it must be reached."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One round on one engine: seconds of each part of the floor, and rates per second."""
+
+    parts: dict[str, float]
+    bare_login: float
+    login: float
+    first: float
+    bare_introspection: float
+    introspection: float
+
+    @property
+    def floor(self) -> float:
+        """Give the seconds that one login takes at the least: the bare server's and those of every part."""
+        return 1 / self.bare_login + sum(self.parts.values())
+
+    @property
+    def share(self) -> float:
+        """Give the logins per second as a share of the floor's."""
+        return self.login * self.floor
+
+    @property
+    def introspection_share(self) -> float:
+        """Give the introspections per second as a share of the bare server's rate."""
+        return self.introspection / self.bare_introspection
+
+
+class EngineResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured on one engine; memory in MiB, at the start and after all rounds."""
+
+    engine: str
+    ready_seconds: float
+    idle_memory: float
+    memory: float
+    rounds: list[Round]
+
+    def median(self, figure: Callable[[Round], float]) -> float:
+        """Give the median of a figure over the rounds."""
+        return statistics.median(map(figure, self.rounds))
+
+    def spread(self, figure: Callable[[Round], float]) -> tuple[float, float]:
+        """Give the least and the greatest of a figure over the rounds."""
+        values = list(map(figure, self.rounds))
+        return min(values), max(values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure that must be reached: at least `bound`, or with `at_most` at most."""
+
+    name: str
+    value: float
+    bound: float
+    at_most: bool = False
+
+    @property
+    def is_reached(self) -> bool:
+        """Say whether it is."""
+        return self.value <= self.bound if self.at_most else self.value >= self.bound
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run."""
+
+    users: int
+    connections: int
+    rounds: int
+    engines: list[EngineResults]
+
+    def figures(self) -> list[Figure]:
+        """Give every figure that must be reached."""
+        found: list[Figure] = []
+        for engine in self.engines:
+            found += [
+                Figure(name=f"{engine.engine}: logins, share of the floor", value=engine.median(lambda r: r.share),
+                       bound=0.6),
+                Figure(name=f"{engine.engine}: introspections, share of the bare server",
+                       value=engine.median(lambda r: r.introspection_share), bound=0.5),
+                Figure(name=f"{engine.engine}: seconds until ready", value=engine.ready_seconds, bound=0.3,
+                       at_most=True),
+                Figure(name=f"{engine.engine}: MiB of memory", value=engine.memory, bound=60.0, at_most=True),
+            ]  # fmt: skip
+        return found
