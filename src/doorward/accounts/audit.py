@@ -82,7 +82,7 @@ class FailureRecords:
         self._second = 0
         self._written = 0
 
-    async def write(self, code: str, origin: Origin, subject: Subject) -> None:
+    async def write(self, code: str, origin: Origin, subject: Subject, detail: str | None) -> None:
         """Record one refusal, or count it when this second has had its share; never raises for a database away."""
         now = self._clock.now()
         if int(now) != self._second:
@@ -92,7 +92,7 @@ class FailureRecords:
             self._count_dropped()
             return
         try:
-            await self._store.append([record("exchange.failed", now, origin, subject, code=code)])
+            await self._store.append([record("exchange.failed", now, origin, subject, code=code, detail=detail)])
         except DoorwardError as error:
             self._count_dropped()
             _log.warning("audit.dropped", extra={"facts": {"reason": error.code}})

@@ -104,7 +104,10 @@ class Login:
         subject = attempt.subject
         self._limits.note_refused(visit, refusal)
         self._observer.exchange(refusal.code, subject.client_id)
-        task = asyncio.create_task(self._failures.write(refusal.code, origin_of(visit), _with_facts(subject, refusal)))
+        record = self._failures.write(
+            refusal.code, origin_of(visit), _with_facts(subject, refusal), _detail_of(refusal)
+        )
+        task = asyncio.create_task(record)
         self._records.add(task)
         task.add_done_callback(self._records.discard)
 
@@ -181,6 +184,12 @@ def _with_facts(subject: Subject, refusal: DoorwardError) -> Subject:
     """Add what a refusal says of a token that was refused before its identity was accepted."""
     known = {name: value for name in ("client_id", "tid") if isinstance(value := refusal.facts.get(name), str)}
     return subject if subject.client_id else replace(subject, **known)
+
+
+def _detail_of(refusal: DoorwardError) -> str | None:
+    """Give the check or rule that refused and its reason; both are our own words, never the token's."""
+    words = [str(refusal.facts[name]) for name in ("check", "rule", "reason") if name in refusal.facts]
+    return ": ".join(words) or None
 
 
 def _subject_of(identity: EntraIdentity, digest: bytes) -> Subject:
