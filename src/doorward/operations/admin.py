@@ -42,8 +42,9 @@ def reason_of(row: ErrorRow) -> Reason:
     return Reason(code=row.code, message=row.message)
 
 
-Check: TypeAlias = Callable[[], Awaitable[Reason | None]]
-"""Asks one part whether it can work: None, or the reason why not; it may raise `DoorwardError` instead."""
+Objection: TypeAlias = Reason | tuple[Reason, ...] | None
+Check: TypeAlias = Callable[[], Awaitable[Objection]]
+"""Asks one part whether it can work: None, or the reasons why not; it may raise `DoorwardError` instead."""
 
 
 def routes(*, checks: Sequence[Check], snapshot: Callable[[], Awaitable[Snapshot]]) -> tuple[Route, ...]:
@@ -73,14 +74,17 @@ def routes(*, checks: Sequence[Check], snapshot: Callable[[], Awaitable[Snapshot
 
 
 async def reasons_against(checks: Sequence[Check]) -> list[Reason]:
-    """Ask all checks at once, and give what they object to."""
-    return [reason for reason in await asyncio.gather(*map(_asked, checks)) if reason is not None]
+    """Ask all checks at once, and give what they object to, each thing once."""
+    reasons: list[Reason] = []
+    for objection in await asyncio.gather(*map(_asked, checks)):
+        reasons.extend((objection,) if isinstance(objection, Reason) else objection or ())
+    return list(dict.fromkeys(reasons))
 
 
 def not_stopping(run: Run) -> Check:
     """Give the check that fails as soon as the process has been asked to end."""
 
-    async def check() -> Reason | None:
+    async def check() -> Objection:
         return reason_of(SHUTTING_DOWN) if run.is_stopping else None
 
     return check
@@ -92,7 +96,7 @@ def refuse(visit: Visit, error: DoorwardError) -> Reply:
     return Reply(error.row.status, msgspec.json.encode(body), _JSON)
 
 
-async def _asked(check: Check) -> Reason | None:
+async def _asked(check: Check) -> Objection:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await check()

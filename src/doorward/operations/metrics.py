@@ -102,6 +102,10 @@ UNKNOWN_FIELDS = Family(
     kind="counter",
     help="Fields in bodies of exchanges that the contract does not name, and that were ignored.",
 )
+WORKERS = Family(name="doorward_workers", kind="gauge", help="Worker processes that are serving.")
+WORKER_STARTS = Family(
+    name="doorward_worker_starts", kind="counter", help="Starts of worker processes; more than workers means restarts."
+)
 BUILD_INFO = Family(
     name="doorward_build_info", kind="gauge", help="Always 1; the version is a label.", labels=("version",), merge="max"
 )
@@ -117,6 +121,8 @@ FAMILIES = (
     STORE_UP,
     AUDIT_DROPPED,
     UNKNOWN_FIELDS,
+    WORKERS,
+    WORKER_STARTS,
     BUILD_INFO,
 )
 
@@ -226,3 +232,9 @@ def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
             (labels, [float(merge(column)) for column in zip(*rows, strict=True)]) for labels, rows in gathered.items()
         ]
     return total
+
+
+def departed(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """Give what remains to be counted of processes that have ended: their counters, for a counter never falls."""
+    counted = {family.name for family in FAMILIES if family.kind != "gauge"}
+    return {name: samples for name, samples in merged(snapshots).items() if name in counted}
