@@ -82,7 +82,8 @@ def test_different_addresses(one: str, other: str) -> None:
      "Jane <jane@contoso.com>", '"jane"@contoso.com', "jane@[127.0.0.1]", "jane@contoso.com,x@contoso.com",
      "jane\0@contoso.com", "jane@contoso.com\0", "jane\u200b@contoso.com", "jane@con\u200btoso.com",
      "jane@contoso.com\u202e", "jane\u00a0@contoso.com", "jane@" + "a" * 64 + ".com", "j" * 243 + "@contoso.com",
-     "jane@\ud800.com", "jane@contoso.com\nBcc: x@contoso.com", "jane\\@contoso.com", "mailto:jane@contoso.com"],
+     "jane@\ud800.com", "jane@contoso.com\nBcc: x@contoso.com", "jane\\@contoso.com",
+     "j" * 235 + "@ü.contoso.com", "mailto:jane@contoso.com"],
 )  # fmt: skip
 def test_what_is_no_address(text: str) -> None:
     """What is no address has no key."""

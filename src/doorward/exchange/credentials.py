@@ -51,6 +51,7 @@ def basic_text(credentials: bytes) -> tuple[str, str]:
         client_id, colon, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise DoorwardError(INVALID_CLIENT, reason="not Basic credentials") from error
-    if not colon or "\0" in client_id:
+    pair = unquote_plus(client_id), unquote_plus(secret)
+    if not colon or "\0" in pair[0]:  # looked for after unquoting: PostgreSQL cannot be asked for a NUL
         raise DoorwardError(INVALID_CLIENT, reason="not Basic credentials")
-    return unquote_plus(client_id), unquote_plus(secret)
+    return pair

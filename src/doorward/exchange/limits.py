@@ -97,5 +97,7 @@ def site_of(address: str) -> str:
     except ValueError:
         return address
     if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)  # all of IPv4 lies in one /64 of IPv6
         return str(ip_network((parsed, _SITE_PREFIX), strict=False))
     return address
