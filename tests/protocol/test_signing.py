@@ -83,7 +83,7 @@ def test_joserfc_reads_ours(algorithm: Algorithm) -> None:
     own = key(algorithm)
     public = own.jwk()
     kinds = {"EC": ECKey, "OKP": OKPKey}
-    theirs = OctKey.import_key(own.secret) if public is None else kinds[public["kty"]].import_key(public)
+    theirs = OctKey.import_key(own.secret) if public is None else kinds[public["kty"]].import_key({**public})
     token = own.sign(msgspec.json.encode(CLAIMS))
     assert rfc_jwt.decode(token, theirs, registry=JWSRegistry(algorithms=[algorithm])).claims == CLAIMS
 

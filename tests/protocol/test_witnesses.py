@@ -34,7 +34,7 @@ LOOSE: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "ve
 def witnesses(token: str) -> list[object]:
     """Give the claims that the witnesses find in a token, which they verify with the shared key."""
     public = signer("shared").private.public_key()
-    theirs = RSAKey.import_key(signer("shared").jwk())
+    theirs = RSAKey.import_key({**signer("shared").jwk()})
     return [
         jwt.decode(token, public, algorithms=["RS256"], options=LOOSE),
         rfc_jwt.decode(token, theirs, registry=LENIENT).claims,

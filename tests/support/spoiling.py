@@ -54,7 +54,9 @@ def _other_bytes(chance: random.Random) -> str:
         at = chance.randrange(len(part))
         part[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
     if chance.random() < 0.2:
-        return sign_parts(base64url_encode(parts[0]), base64url_encode(parts[1]) + chance.choice((b"A", b"=", b"==")))
+        return sign_parts(
+            base64url_encode(bytes(parts[0])), base64url_encode(bytes(parts[1])) + chance.choice((b"A", b"=", b"=="))
+        )
     return mint_raw(bytes(parts[0]), bytes(parts[1]))
 
 
