@@ -5,7 +5,14 @@ import pytest
 
 from doorward.base import refusals
 from doorward.base.errors import DoorwardError, ErrorRow
-from doorward.exchange.envelope import ValidationFailed, answer_json, refuse, refuse_oauth, succeed
+from doorward.exchange.envelope import (
+    ValidationFailed,
+    answer_json,
+    refuse,
+    refuse_oauth,
+    refuse_token_request,
+    succeed,
+)
 from doorward.inbound.door import Reply
 from tests.support.visits import visit
 
@@ -142,3 +149,24 @@ def test_bare_json() -> None:
     reply = answer_json({"active": False})
     assert (reply.status, reply.body) == (200, b'{"active":false}')
     assert dict(reply.headers)[b"cache-control"] == b"no-store"
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "error"),
+    [
+        (refusals.TOKEN_EXPIRED, 400, "invalid_request"),
+        (refusals.INVALID_TOKEN, 400, "invalid_request"),
+        (refusals.AUDIENCE_MISMATCH, 400, "invalid_request"),
+        (refusals.USER_DISABLED, 400, "invalid_request"),
+        (refusals.ACCOUNT_EXISTS, 400, "invalid_request"),
+        (refusals.INVALID_TARGET, 400, "invalid_target"),
+        (refusals.UNSUPPORTED_GRANT_TYPE, 400, "unsupported_grant_type"),
+        (refusals.PAYLOAD_TOO_LARGE, 413, "invalid_request"),
+        (refusals.RATE_LIMITED, 429, "temporarily_unavailable"),
+        (refusals.KEYS_UNAVAILABLE, 503, "temporarily_unavailable"),
+    ],
+)
+def test_refusals_of_a_subject_token(row: ErrorRow, status: int, error: str) -> None:
+    """Every refusal of token or account is 400 `invalid_request` with our code; 413, 429 and 503 keep their status."""
+    reply = refuse_token_request(PLAIN, DoorwardError(row))
+    assert (reply.status, body_of(reply)["error"], body_of(reply)["error_code"]) == (status, error, row.code)
