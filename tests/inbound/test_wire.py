@@ -53,6 +53,9 @@ def quiet(caplog: pytest.LogCaptureFixture) -> bool:
         b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET ?a HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: a\r\nhost: b\r\n\r\n",
     ],
 )
 async def test_what_is_no_http_is_a_client_error(garbage: bytes, caplog: pytest.LogCaptureFixture) -> None:
@@ -118,7 +121,9 @@ async def test_a_half_closed_connection_is_still_answered(caplog: pytest.LogCapt
     async with serving(ROUTES, limits=ROOMY) as server:
         answered = await server.exchange(b"GET / HTTP/1.0\r\n\r\n", half_close=True)
         assert answered.startswith(b"HTTP/1.1 200 ") or not answered
-        assert (await server.exchange(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", half_close=True)) == b""
+        assert (
+            await server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", half_close=True)
+        ) == b""
     assert quiet(caplog)
 
 

@@ -1,6 +1,7 @@
 """A listener of ours in the test's own event loop, and a client that sends bytes exactly as it is told."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ class Serving:
     task: asyncio.Task[None]
     seen: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
-    async def exchange(self, sent: bytes, *, half_close: bool = False) -> bytes:
+    async def exchange(self, sent: bytes, *, half_close: bool = False, tls: ssl.SSLContext | None = None) -> bytes:
         """Send bytes on a connection of their own and give everything that comes back until it is closed."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        name = None if tls is None else "localhost"
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls, server_hostname=name)
         writer.write(sent)
         if half_close:
             writer.write_eof()
@@ -79,6 +81,8 @@ async def serving(
     trusted: Iterable[str] = (),
     envelopes: dict[str, Refuse] | None = None,
     limits: Limits | None = None,
+    tls: ssl.SSLContext | None = None,
+    is_shared: bool = False,
     drain_timeout: float = 10.0,
 ) -> AsyncGenerator[Serving]:
     """Serve `routes` on a free port of 127.0.0.1."""
@@ -91,7 +95,9 @@ async def serving(
         observe=lambda _visit, route, status, _seconds: seen.append((route, status)),
         envelopes={"": refuse, **(envelopes or {})},
     )
-    listener = Listener(name="public", socket=listening, app=app(door), limits=limits or Limits())
+    listener = Listener(
+        name="public", socket=listening, app=app(door), limits=limits or Limits(), tls=tls, is_shared=is_shared
+    )
     port = listening.getsockname()[1]
     up = asyncio.Event()
     task = asyncio.create_task(

@@ -21,6 +21,7 @@ from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.identity.visit import REQUEST_ID_BYTES
 from doorward.inbound.listen import BACKLOG, Listener, address_of
+from doorward.inbound.turn import Turn
 from doorward.inbound.wire import Wire
 
 T = TypeVar("T")
@@ -137,16 +138,20 @@ class _Accepting:
         )
         self._config.load()
         self._server: asyncio.Server | None = None
+        self._turn: Turn | None = None
 
     async def open(self) -> None:
         """Begin to take connections."""
         loop = asyncio.get_running_loop()
         self.tick()
-        self._server = await loop.create_server(
-            lambda: self._wire(loop), sock=self._listener.socket, ssl=self._listener.tls, backlog=BACKLOG
-        )
-        facts = {"listener": self._listener.name, "address": address_of(self._listener.socket)}
-        log.info("listener.open", extra={"facts": facts})
+        address = address_of(self._listener.socket)
+        if self._listener.is_shared:
+            self._turn = Turn(self._listener, self._wire)
+        else:
+            self._server = await loop.create_server(
+                self._wire, sock=self._listener.socket, ssl=self._listener.tls, backlog=BACKLOG
+            )
+        log.info("listener.open", extra={"facts": {"listener": self._listener.name, "address": address}})
 
     def tick(self) -> None:
         """Renew the Date header and end connections whose clients are late; called once a second."""
@@ -159,6 +164,8 @@ class _Accepting:
         """Take no more connections, answer what has been asked, and close; after `deadline`, or by force, cut."""
         if self._server is not None:
             self._server.close()
+        if self._turn is not None:
+            self._turn.close()
         for wire in self._wires():
             wire.announce_end()
         # What the kernel has already taken for us is read once more before idle connections are closed under it.
@@ -196,11 +203,11 @@ class _Accepting:
     def _wires(self) -> list[Wire]:
         return cast("list[Wire]", list(self._state.connections))
 
-    def _wire(self, loop: asyncio.AbstractEventLoop) -> Wire:
+    def _wire(self) -> Wire:
         return Wire(
             self._config,
             self._state,
-            loop=loop,
+            loop=asyncio.get_running_loop(),
             limits=self._listener.limits,
             request_id=lambda: self._entropy.draw(REQUEST_ID_BYTES).hex(),
         )

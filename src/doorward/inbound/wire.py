@@ -131,6 +131,9 @@ class Wire(HttpToolsProtocol):
         if self._offers_upgrade():
             self._is_offer = True
             return
+        hosts = sum(1 for name, _ in self.headers if name == b"host")
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            raise _HostUnclearError
         self._phase = _Phase.BODY
         self._waiting_since = self.loop.time()
         super().on_headers_complete()
@@ -244,6 +247,10 @@ class Wire(HttpToolsProtocol):
 
 class _HeadTooLongError(Exception):
     """The head was complete, and longer than it may be."""
+
+
+class _HostUnclearError(Exception):
+    """Two Host headers, or none (RFC 9112 section 3.2): a proxy before us may have taken another than we would."""
 
 
 def _without_offer(method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:

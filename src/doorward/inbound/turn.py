@@ -1,0 +1,61 @@
+"""Taking connections from a socket that several workers share, one at a time.
+
+The event loops take all that wait in one go, so that one worker may get a whole burst of long-lived connections while
+the others stand idle. Here each takes one, and the next after it has served what it has: whoever is idle comes first.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from doorward.inbound.listen import Listener
+
+BREATH_SECONDS = 1.0
+
+log = logging.getLogger("doorward.inbound")
+
+
+class Turn:
+    """The taking of connections of one listener, from now until `close`."""
+
+    def __init__(self, listener: Listener, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+        self._listener = listener
+        self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._is_open = True
+        self._resume()
+
+    def close(self) -> None:
+        """Take no more connections, and let the socket go."""
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(self._listener.socket.fileno())
+            self._listener.socket.close()
+
+    def _resume(self) -> None:
+        if self._is_open:
+            self._loop.add_reader(self._listener.socket.fileno(), self._take)
+
+    def _take(self) -> None:
+        try:
+            connection, _ = self._listener.socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # somebody else's turn, or a client that has left already
+        except OSError as error:
+            # Out of file descriptors or memory: the socket stays readable, and asking on would be a busy loop.
+            log.error("listener.exhausted", extra={"facts": {"reason": error.strerror}})  # noqa: TRY400 - the reason says it
+            self._loop.remove_reader(self._listener.socket.fileno())
+            self._loop.call_later(BREATH_SECONDS, self._resume)
+            return
+        connection.setblocking(False)
+        task = self._loop.create_task(self._adopt(connection))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _adopt(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._protocol, connection, ssl=self._listener.tls)
+        except OSError:  # a TLS handshake that came to nothing, among others
+            connection.close()
