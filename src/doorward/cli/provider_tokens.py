@@ -12,11 +12,12 @@ import msgspec
 from doorward.accounts.nouns import Registration
 from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.refusals import EMAIL_MISMATCH, GUEST_NOT_ALLOWED, TENANT_NOT_ALLOWED
+from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.base.text import guid
 from doorward.cli.output import cell, visible
 from doorward.cli.wording import refusal, section, time_in_words
 from doorward.exchange.verification import ROWS
-from doorward.protocol.jose import SIGNATURE, UnverifiedToken, read_compact
+from doorward.protocol.jose import SIGNATURE, base64url_decode
 from doorward.protocol.oidc import single_audience
 from doorward.protocol.refusal import Check, TokenRefused
 from doorward.providers.aad import (
@@ -43,18 +44,36 @@ _VALUE_MAX = 300
 async def explain_id_token(office: "BackOffice", token: str) -> str:
     """Explain a token that a provider is said to have issued."""
     await office.load_registrations()
-    await office.provider_keys.adopt_kept()
-    now = office.clock.now()
-    parts: list[str] = []
-    registration = None
+    missing = await _load_keys(office)
+    now, claims = office.clock.now(), _peek(token)
+    if claims is None:
+        opening = ["This is not a well-formed token, so nothing can be said of what is in it."]
+        return "\n\n".join([*opening, *await _judged(office, token, now, None)])
+    registration = _registration_of(office, claims)
+    opening = [_self_description(claims, now), *_mistaken(claims), _held_against(claims, registration), *missing]
+    return "\n\n".join([*opening, *await _judged(office, token, now, registration)])
+
+
+async def _load_keys(office: "BackOffice") -> list[str]:
+    """Get the key sets that a server would have: the kept ones, else from the providers; say which cannot be had."""
+    keys = office.provider_keys
+    await keys.adopt_kept()
+    if all(keys.loaded(url) for url in keys.status()):
+        return []
+    await keys.refresh_all()
+    away = [[one.url, visible(one.last_error or "")] for one in keys.status().values() if not one.keys]
+    return [section("Key sets that cannot be had, and so verify nothing:", away)] if away else []
+
+
+def _peek(token: str) -> Mapping[str, object] | None:
+    """Read the claims of a token of which nothing has been checked, to tell what it says of itself."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
     try:
-        unverified = read_compact(token)
-    except TokenRefused:
-        parts.append("This is not a well-formed id_token, so nothing can be said of what is in it.")
-    else:
-        registration = _registration_of(office, unverified)
-        parts += [_self_description(unverified, now), *_mistaken(unverified), _held_against(unverified, registration)]
-    return "\n\n".join([*parts, *await _judged(office, token, now, registration)])
+        return decode_object(base64url_decode(parts[1].encode("ascii", "replace")))
+    except (ValueError, NotStrictJson):
+        return None
 
 
 async def _judged(office: "BackOffice", token: str, now: float, registration: Registration | None) -> list[str]:
@@ -99,7 +118,7 @@ def _policy(office: "BackOffice", identity: EntraIdentity, now: float, registrat
         return [section("Policy:", _policy_lines(identity, registration, error.row)), refusal(error.row, reason)]
     addresses = vouched_addresses(identity, lambda domain: admitted.is_authoritative(identity.tid, domain))
     lines = _policy_lines(identity, admitted, None)
-    told = [[visible(address)] for address in addresses] or [["none"]]
+    told = [[visible(address)] for address in dict.fromkeys(addresses)] or [["none"]]
     parts = [section("Policy:", lines), section("Addresses it vouches for, first candidate first:", told)]
     if not addresses:
         return [*parts, refusal(EMAIL_MISMATCH, "the token vouches for no address, so none can match.")]
@@ -124,9 +143,8 @@ def _policy_lines(
 # --- what the token says of itself -------------------------------------------------------------------------------
 
 
-def _self_description(token: UnverifiedToken, now: float) -> str:
-    claims = token.unverified_claims
-    lines = [["kid", visible(token.kid)]]
+def _self_description(claims: Mapping[str, object], now: float) -> str:
+    lines: list[list[str]] = []
     for name in _TOLD:
         if name in claims:
             value = claims[name]
@@ -135,7 +153,7 @@ def _self_description(token: UnverifiedToken, now: float) -> str:
         lines.append(["", "the tenant of personal Microsoft accounts"])
     others = sorted(visible(name) for name in claims.keys() - set(_TOLD))
     lines.append(["others", ", ".join(others) or "-"])
-    return section("A three-part token signed with RS256. It says of itself:", lines)
+    return section("A three-part token (JWT). It says of itself:", lines)
 
 
 def _value(value: object) -> str:
@@ -143,9 +161,9 @@ def _value(value: object) -> str:
     return cell(text if len(text) <= _VALUE_MAX else f"{text[:_VALUE_MAX]}... ({len(text)} characters)")
 
 
-def _mistaken(token: UnverifiedToken) -> list[str]:
+def _mistaken(claims: Mapping[str, object]) -> list[str]:
     """Say plainly when somebody took the wrong token out of the sign-in's answer."""
-    marks = access_token_marks(token.unverified_claims)
+    marks = access_token_marks(claims)
     if not marks:
         return []
     looks = f"This looks like an access token sent in place of an id_token ({'; '.join(marks)})."
@@ -163,14 +181,14 @@ def access_token_marks(claims: Mapping[str, object]) -> list[str]:
     return marks
 
 
-def _registration_of(office: "BackOffice", token: UnverifiedToken) -> Registration | None:
-    audience = single_audience(token.unverified_claims.get("aud"))
+def _registration_of(office: "BackOffice", claims: Mapping[str, object]) -> Registration | None:
+    audience = single_audience(claims.get("aud"))
     return None if audience is None else office.registrations.find(guid(audience) or audience)
 
 
-def _held_against(token: UnverifiedToken, registration: Registration | None) -> str:
+def _held_against(claims: Mapping[str, object], registration: Registration | None) -> str:
     if registration is None:
-        return f"No registration has the client ID {_value(token.unverified_claims.get('aud'))}."
+        return f"No registration has the client ID {_value(claims.get('aud'))}."
     standing = "enabled" if registration.enabled else "disabled"
     return (
         f"It is held against the registration {visible(registration.name)!r} ({registration.client_id}, cloud "
