@@ -9,18 +9,15 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
-from typing import Any
 
 from doorward import __version__
-from doorward.accounts.audit import record
-from doorward.accounts.nouns import Origin
-from doorward.accounts.registrations import CHANGE_KIND as REGISTRATIONS_CHANGED
-from doorward.accounts.sweep import sweep
+from doorward.base.clock import SystemClock
+from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import KEYS_UNAVAILABLE
 from doorward.config.findings import SettingsRejected
@@ -40,15 +37,12 @@ from doorward.inbound.door import Asgi, Door, Receive, Scope, Send
 from doorward.inbound.listen import Listener, bind, load_certificate, tls_context
 from doorward.inbound.serve import Run, run_loop, serve, signals
 from doorward.inbound.wire import Limits
-from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
-from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
 from doorward.operations import admin, logs
 from doorward.operations.metrics import Snapshot
-from doorward.store.changes import Follower
+from doorward.operations.tie import Tie, Worker, inherited
+from doorward.supervisor import Duties, supervise
+from doorward.upkeep import Upkeep
 
-FOLLOW_SECONDS = 0.5
-RELOAD_SECONDS = 60.0
-SWEEP_SECONDS = 300.0
 RESTART_NEEDED = ("server.listen", "server.admin_listen", "server.workers", "database.url", "secrets.encryption_key",
                   "secrets.signing_key", "token_service.signing_algorithm")  # fmt: skip
 _log = logging.getLogger("doorward.running")
@@ -86,9 +80,42 @@ def bind_all(settings: Settings) -> Sockets:
 
 def run(options: Options, settings: Settings) -> int:
     """Serve until told to stop; gives the exit status. Raises `DoorwardError` for what keeps it from starting."""
+    tie = inherited()
     configure_logs(settings)
+    if tie is not None:
+        return run_loop(Service(options, settings, Sockets(public=tie.public, admin=None), tie).run())
     sockets = bind_all(settings)
+    if settings.server.workers > 1 and sockets.admin is not None:
+        return run_loop(supervise(_duties(options, settings, sockets.public, sockets.admin)))
     return run_loop(Service(options, settings, sockets).run())
+
+
+def _duties(options: Options, settings: Settings, public: socket.socket, admin_socket: socket.socket) -> Duties:
+    """Say how several workers are to be run: each by the command line that this process was started with."""
+    entropy = SystemEntropy()
+
+    def reload() -> None:
+        with suppress(DoorwardError):  # every worker says for itself what is wrong
+            configure_logs(load(options))
+
+    return Duties(
+        argv=[sys.executable, "-m", "doorward", *sys.argv[1:]],
+        workers=settings.server.workers,
+        public=public,
+        admin=admin_socket,
+        trust=trust_of(settings, entropy),
+        clock=SystemClock(),
+        entropy=entropy,
+        drain_timeout=settings.server.drain_timeout,
+        limits=limits_of(settings),
+        reload=reload,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Give how long and how large requests may be, by the settings."""
+    server = settings.server
+    return Limits(head_bytes=server.head_limit, head_seconds=server.head_timeout, idle_seconds=server.idle_timeout)
 
 
 def configure_logs(settings: Settings) -> None:
@@ -100,14 +127,15 @@ def configure_logs(settings: Settings) -> None:
 class Service:
     """One serving process."""
 
-    def __init__(self, options: Options, settings: Settings, sockets: Sockets) -> None:
-        """Serve by `settings`, which `options` give again on SIGHUP."""
+    def __init__(self, options: Options, settings: Settings, sockets: Sockets, tie: Tie | None = None) -> None:
+        """Serve by `settings`, which `options` give again on SIGHUP; with a `tie`, as a worker of its supervisor."""
         self._options = options
         self._settings = settings
         self._sockets = sockets
         self._tls: SSLContext | None = None
+        self._tie = tie
+        self._when_started: list[Callable[[], None]] = []
         self._is_accepting = False
-        self._failed_reads = 0
 
     async def run(
         self,
@@ -118,11 +146,13 @@ class Service:
         """Open, serve, drain `extra` last, close; `started` is told when all answer, `stopper` stands for signals."""
         async with open_back_office(self._settings) as back:
             self._metrics = new_metrics(back.clock)
+            self._upkeep = Upkeep(back, self._metrics)
             await self._prepare(back)
             self._front = build_front(back, self._settings, self._metrics)
             self._public = Current(self._front.door)
             run = stopper or Run()
-            tasks = [asyncio.create_task(task) for task in self._background(back)]
+            worker = self._worker(run, back)
+            tasks = [asyncio.create_task(task) for task in (*self._upkeep.tasks(), *(w.report() for w in worker))]
             try:
                 with signals(run, lambda: self._reload(back)) if stopper is None else nullcontext():
                     await self._serve(run, back, extra, started)
@@ -137,7 +167,7 @@ class Service:
         await back.load_registrations()
         await refuse_unusable_default(back)
         await back.provider_keys.adopt_kept()
-        self._note_keys(back)
+        self._upkeep.note_keys()
         self._metrics.know_audiences(back.registrations.client_ids())
         self._metrics.store(is_up=True)
         presets = {f"doorward {self._options.purpose}"}
@@ -155,6 +185,8 @@ class Service:
         def note_started() -> None:
             self._is_accepting = True
             _log.info("process.ready", extra={"facts": {"version": __version__}})
+            for tell in self._when_started:
+                tell()
             if started is not None:
                 started(back)
 
@@ -169,9 +201,7 @@ class Service:
 
     def _listeners(self, run: Run, back: BackOffice) -> list[Listener]:
         server = self._settings.server
-        limits = Limits(
-            head_bytes=server.head_limit, head_seconds=server.head_timeout, idle_seconds=server.idle_timeout
-        )
+        limits = limits_of(self._settings)
         if server.tls_certificate:
             self._tls = tls_context(Path(server.tls_certificate), Path(server.tls_key))
         public = Listener(name="public", socket=self._sockets.public, app=self._public, limits=limits, tls=self._tls)
@@ -180,17 +210,25 @@ class Service:
         return [public, Listener(name="admin", socket=self._sockets.admin, app=self._admin(run, back), limits=limits)]
 
     def _admin(self, run: Run, back: BackOffice) -> Door:
-        async def snapshot() -> Snapshot:
-            self._note_keys(back)
-            return self._metrics.snapshot()
-
         return Door(
-            admin.routes(checks=[admin.not_stopping(run), *self.checks(back)], snapshot=snapshot),
+            admin.routes(checks=[admin.not_stopping(run), *self.checks(back)], snapshot=self._snapshot),
             trust=trust_of(self._settings, back.entropy),
             clock=back.clock,
             observe=_ignore,
             envelopes={"": admin.refuse},
         )
+
+    async def _snapshot(self) -> Snapshot:
+        self._upkeep.note_keys()
+        return self._metrics.snapshot()
+
+    def _worker(self, run: Run, back: BackOffice) -> list[Worker]:
+        """Give this process's end of the line to its supervisor, if it has one."""
+        if self._tie is None:
+            return []
+        worker = Worker(self._tie, run, checks=self.checks(back), snapshot=self._snapshot)
+        self._when_started.append(worker.started)
+        return [worker]
 
     def checks(self, back: BackOffice) -> list[admin.Check]:
         """Give what readiness asks: the listeners, the database, and the keys of every cloud that is registered."""
@@ -212,56 +250,6 @@ class Service:
             return admin.Reason(code=KEYS_UNAVAILABLE.code, message=message)
 
         return [listening, store, keys]
-
-    def _note_keys(self, back: BackOffice) -> None:
-        """Put what is known of the key sets into the numbers."""
-        status = back.provider_keys.status()
-        for authority in back.clouds.authorities:
-            known = status.get(authority.keys)
-            if known is not None:
-                self._metrics.key_set(
-                    authority.cloud,
-                    authority.version,
-                    fetched_at=known.fetched_at,
-                    keys=known.keys,
-                    forced=known.forced_refreshes,
-                    failed=known.failures,
-                )
-
-    def _background(self, back: BackOffice) -> list[Coroutine[Any, Any, None]]:
-        return [back.provider_keys.run(), self._follow(back), _sweep(back), _audit_key_events(back)]
-
-    async def _follow(self, back: BackOffice) -> None:
-        """Read twice a second what other processes have changed, and once a minute everything."""
-        follower, next_reload = Follower(back.store, back.clock), back.clock.monotonic() + RELOAD_SECONDS
-        while True:
-            await asyncio.sleep(FOLLOW_SECONDS)
-            try:
-                kinds = {kind for kind, _ in await follower.read()}
-                if back.clock.monotonic() > next_reload:
-                    next_reload = back.clock.monotonic() + RELOAD_SECONDS
-                    kinds |= {REGISTRATIONS_CHANGED, RING_CHANGED}
-                await self._take_notice(back, kinds)
-                self._metrics.store(is_up=True)
-                self._failed_reads = 0
-            except DoorwardError as error:
-                self._note_store_away(error)
-
-    async def _take_notice(self, back: BackOffice, kinds: set[str]) -> None:
-        if REGISTRATIONS_CHANGED in kinds:
-            await back.load_registrations()
-            self._metrics.know_audiences(back.registrations.client_ids())
-        if RING_CHANGED in kinds:
-            await back.ring.reload()
-        if KEY_SETS_CHANGED in kinds:
-            await back.provider_keys.adopt_kept()
-
-    def _note_store_away(self, error: DoorwardError) -> None:
-        """Log an outage once, not twice a second."""
-        self._metrics.store(is_up=False)
-        self._failed_reads += 1
-        if self._failed_reads == 1:
-            _log.error("changes.not_read", extra={"facts": {"code": error.code, **error.facts}})
 
     def _reload(self, back: BackOffice) -> None:
         """Read settings and certificates again; what is wrong changes nothing."""
@@ -299,25 +287,6 @@ def clouds_without_keys(back: BackOffice) -> list[str]:
         for cloud, urls in sorted(back.clouds.registered_key_urls().items())
         if not any(back.provider_keys.loaded(url) for url in urls)
     ]
-
-
-async def _sweep(back: BackOffice) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        with suppress(DoorwardError):  # the next round comes, and the outage is reported by whoever needs the database
-            rows = await sweep(back.store, back.clock.now())
-            _log.debug("store.swept", extra={"facts": {"rows": rows}})
-
-
-async def _audit_key_events(back: BackOffice) -> None:
-    """Write what happened to the providers' key sets into the audit trail."""
-    while True:
-        await asyncio.sleep(FOLLOW_SECONDS)
-        events, back.key_events[:] = list(back.key_events), []
-        for event in events:
-            detail = f"{event.url} {event.reason or ' '.join(event.kids)}"
-            with suppress(DoorwardError):  # the trail of fetches is worth less than the service
-                await back.store.append([record(event.name, back.clock.now(), Origin(), detail=detail)])
 
 
 async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import (
     AUTHENTICATION_REQUIRED,
+    HTTPS_REQUIRED,
     INVALID_CLIENT,
     INVALID_REQUEST,
     INVALID_TARGET,
@@ -79,8 +80,7 @@ def refuse_token_request(visit: Visit, error: DoorwardError) -> Reply:
     RFC 8693 section 2.2.2 asks for `invalid_request` with status 400; only what is wrong with the transport or with us
     keeps its own status.
     """
-    keeps_status = error.row.status in {404, 405, 413, 429} or error.row.status >= 500
-    if error.code in _OAUTH_CODES or keeps_status:
+    if error.code in _OAUTH_CODES or (error.row.status != 401 and _is_of_transport(error)):
         return refuse_oauth(visit, error)
     body = _oauth_body(visit, error, INVALID_REQUEST.code)
     return Reply(INVALID_REQUEST.status, _encode(body), JSON)
@@ -89,7 +89,7 @@ def refuse_token_request(visit: Visit, error: DoorwardError) -> Reply:
 def _oauth(error: DoorwardError) -> tuple[str, int]:
     if error.code in _OAUTH_CODES:
         return error.code, error.row.status
-    if error.row.status in {401, 404, 405, 413, 429} or error.row.status >= 500:
+    if _is_of_transport(error):
         return _transport_error(error), error.row.status
     return INVALID_REQUEST.code, 400
 
@@ -101,6 +101,12 @@ def _oauth_body(visit: Visit, error: DoorwardError, oauth: str) -> dict[str, str
         "error_code": error.code,
         "request_id": visit.request_id,
     }
+
+
+def _is_of_transport(error: DoorwardError) -> bool:
+    """Say whether a refusal is about how the request came, or about us, and so keeps its own status."""
+    status = error.row.status
+    return status in {401, 404, 405, 413, 429} or status >= 500 or error.row is HTTPS_REQUIRED
 
 
 def _transport_error(error: DoorwardError) -> str:

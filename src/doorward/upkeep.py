@@ -1,0 +1,111 @@
+"""What a serving process does beside answering: it follows changes, keeps keys fresh, sweeps, and audits.
+
+Every part survives a database that is away, and says so once; an outage never ends the process.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from doorward.accounts.audit import record
+from doorward.accounts.nouns import Origin
+from doorward.accounts.registrations import CHANGE_KIND as REGISTRATIONS_CHANGED
+from doorward.accounts.sweep import sweep
+from doorward.base.errors import DoorwardError
+from doorward.house import BackOffice
+from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
+from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
+from doorward.operations.metrics import Metrics
+from doorward.store.changes import Follower
+
+FOLLOW_SECONDS = 0.5
+RELOAD_SECONDS = 60.0
+SWEEP_SECONDS = 300.0
+_log = logging.getLogger("doorward.upkeep")
+
+
+class Upkeep:
+    """The background work of one process."""
+
+    def __init__(self, back: BackOffice, metrics: Metrics) -> None:
+        """Keep `back` up to date, and note in `metrics` how it stands."""
+        self._back = back
+        self._metrics = metrics
+        self._follower = Follower(back.store, back.clock)
+        self._next_reload = back.clock.monotonic() + RELOAD_SECONDS
+        self._failed_reads = 0
+
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """Give what is to run beside the listeners until the process ends."""
+        return [self._back.provider_keys.run(), self._follow(), self._sweep(), self._audit_key_events()]
+
+    def note_keys(self) -> None:
+        """Put what is known of the providers' key sets into the numbers."""
+        status = self._back.provider_keys.status()
+        for authority in self._back.clouds.authorities:
+            known = status.get(authority.keys)
+            if known is not None:
+                self._metrics.key_set(
+                    authority.cloud,
+                    authority.version,
+                    fetched_at=known.fetched_at,
+                    keys=known.keys,
+                    forced=known.forced_refreshes,
+                    failed=known.failures,
+                )
+
+    async def _follow(self) -> None:
+        """Read twice a second what other processes have changed, and once a minute everything."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                await self._take_notice({kind for kind, _ in await self._follower.read()} | self._due())
+            except DoorwardError as error:
+                self._note_store_away(error)
+            else:
+                self._metrics.store(is_up=True)
+                self._failed_reads = 0
+
+    def _due(self) -> set[str]:
+        """Give what is read again whether or not anybody told of a change."""
+        now = self._back.clock.monotonic()
+        if now < self._next_reload:
+            return set()
+        self._next_reload = now + RELOAD_SECONDS
+        return {REGISTRATIONS_CHANGED, RING_CHANGED}
+
+    async def _take_notice(self, kinds: set[str]) -> None:
+        if REGISTRATIONS_CHANGED in kinds:
+            await self._back.load_registrations()
+            self._metrics.know_audiences(self._back.registrations.client_ids())
+        if RING_CHANGED in kinds:
+            await self._back.ring.reload()
+        if KEY_SETS_CHANGED in kinds:
+            await self._back.provider_keys.adopt_kept()
+
+    def _note_store_away(self, error: DoorwardError) -> None:
+        """Log an outage once, not twice a second."""
+        self._metrics.store(is_up=False)
+        self._failed_reads += 1
+        if self._failed_reads == 1:
+            _log.error("changes.not_read", extra={"facts": {"code": error.code, **error.facts}})
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            with suppress(DoorwardError):  # the next round comes, and whoever needs the database reports the outage
+                rows = await sweep(self._back.store, self._back.clock.now())
+                _log.debug("store.swept", extra={"facts": {"rows": rows}})
+
+    async def _audit_key_events(self) -> None:
+        """Write what happened to the providers' key sets into the audit trail."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            events, self._back.key_events[:] = list(self._back.key_events), []
+            for event in events:
+                detail = f"{event.url} {event.reason or ' '.join(event.kids)}"
+                with suppress(DoorwardError):  # the trail of fetches is worth less than the service
+                    row = record(event.name, self._back.clock.now(), Origin(), detail=detail)
+                    await self._back.store.append([row])
