@@ -40,8 +40,8 @@ With `--json`, `list` prints an array of objects, `show` and `add` print one obj
 | `keys` | `id`, `use`, `algorithm`, `created_at`, `active` |
 | `audit` | `id`, `time`, `event`, `code`, `request_id`, `address`, `user_agent`, `client_id`, `cloud`, `tid`, `oid`, \
 `user_id`, `organization_id`, `kid`, `token_digest`, `detail`, oldest first |
-| `config show` | `name`, `value`, `origin` |
-| `check` | `severity`, `code`, `where`, `setting`, `what`, `fix` |
+| `config show` | one member a setting, such as `server.listen`, with `value` and `origin` |
+| `check` | an array: `severity`, `code`, `where`, `setting`, `what`, `fix` |
 
 `doorward --version` prints name and version.
 """

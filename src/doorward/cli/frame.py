@@ -37,7 +37,14 @@ CONFIG = click.Option(
 )
 
 
-class Verb(click.Command):
+class _Whole(click.Command):
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Give the first sentence of the help, whole: a list of commands is not the place for riddles."""
+        del limit
+        return " ".join((self.help or "").split("\n\n")[0].split())
+
+
+class Verb(_Whole):
     """A command that takes `--config`."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -46,7 +53,7 @@ class Verb(click.Command):
         return [*own[:-1], CONFIG, *own[-1:]]  # --help stays the last
 
 
-class Words(click.Group):
+class Words(_Whole, click.Group):
     """A command whose next word is a command, such as `doorward users`; it takes `--config`, too."""
 
     command_class = Verb

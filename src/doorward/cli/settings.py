@@ -45,6 +45,6 @@ def show_(*, as_json: bool) -> None:
     """Show every effective setting and where it came from; secrets are masked."""
     shown = show(settings_for("command"))
     if as_json:
-        print_json([setting.members() for setting in shown])
+        print_json({setting.name: {"value": setting.value, "origin": setting.origin} for setting in shown})
     else:
         click.echo(render_text(shown), nl=False)
