@@ -6,31 +6,31 @@ is ASCII case folding only: full Unicode folding makes different addresses equal
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import idna
 
 EMAIL_MAX = 254
 NAME_MAX = 200
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+(?:\.[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+)*@([^\s@]+)")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_KNOWN_DOMAINS = 1024  # most addresses are of a few domains
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
 def ascii_lower(text: str) -> str:
     """Fold A to Z to lower case and nothing else."""
-    return text.translate(_ASCII_LOWER)
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
 
 
 def guid(value: object) -> str | None:
     """Give a GUID in its canonical lower-case form, or None when `value` is not one."""
-    if not isinstance(value, str):
-        return None
-    folded = ascii_lower(value)
-    return folded if _GUID.fullmatch(folded) else None
+    return value.lower() if isinstance(value, str) and _GUID.fullmatch(value) else None
 
 
+@lru_cache(_KNOWN_DOMAINS)
 def domain_key(domain: str) -> str | None:
     """Give the ASCII (IDNA 2008) form of a domain in lower case, or None when it is not a domain name."""
     folded = ascii_lower(domain)
@@ -65,5 +65,7 @@ def has_hidden(text: str) -> bool:
 
 def cleaned(text: str, limit: int = NAME_MAX) -> str:
     """Drop what must not be shown or stored, fold white space, and cut to `limit` characters."""
+    if text.isascii() and text.isprintable():  # nearly all text is, and then a space is all that can need folding
+        return " ".join(text.split())[:limit].rstrip()
     visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
     return " ".join(visible.split())[:limit].rstrip()
