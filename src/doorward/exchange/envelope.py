@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from doorward.base.errors import DoorwardError
+from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.refusals import (
     AUTHENTICATION_REQUIRED,
     HTTPS_REQUIRED,
     INVALID_CLIENT,
     INVALID_REQUEST,
+    INVALID_SUBSCRIPTION_KEY,
     INVALID_TARGET,
     ORGANIZATION_NOT_FOUND,
     UNSUPPORTED_GRANT_TYPE,
@@ -28,7 +29,14 @@ PREFIX = "/auth-service"
 JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _PROBLEM: Headers = ((b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"))
 _REALM = b'Bearer realm="auth-service"'
-_BASIC = b'Basic realm="auth-service"'
+_CHALLENGES = {
+    AUTHENTICATION_REQUIRED: _REALM,
+    INVALID_CLIENT: b'Basic realm="auth-service"',
+    # The words of Azure's own gateway. A Bearer challenge would send a client off to renew tokens that are good.
+    INVALID_SUBSCRIPTION_KEY: b'AzureApiManagementKey realm="auth-service", name="Ocp-Apim-Subscription-Key", '
+    b'type="header"',
+}
+_TRANSPORT_ROWS = (HTTPS_REQUIRED, INVALID_SUBSCRIPTION_KEY)
 _OAUTH_CODES = {row.code for row in (INVALID_CLIENT, INVALID_REQUEST, INVALID_TARGET, UNSUPPORTED_GRANT_TYPE)}
 _encode = msgspec.json.Encoder().encode
 
@@ -70,7 +78,7 @@ def refuse(visit: Visit, error: DoorwardError) -> Reply:
 
 def refuse_oauth(visit: Visit, error: DoorwardError) -> Reply:
     """Put a refusal into OAuth's words (RFC 6749 section 5.2), with our own code beside them."""
-    oauth, status = _oauth(error)
+    oauth, status = oauth_error(error.row)
     return Reply(status, _encode(_oauth_body(visit, error, oauth)), JSON + _challenge(error))
 
 
@@ -80,18 +88,30 @@ def refuse_token_request(visit: Visit, error: DoorwardError) -> Reply:
     RFC 8693 section 2.2.2 asks for `invalid_request` with status 400; only what is wrong with the transport or with us
     keeps its own status.
     """
-    if error.code in _OAUTH_CODES or (error.row.status != 401 and _is_of_transport(error)):
-        return refuse_oauth(visit, error)
-    body = _oauth_body(visit, error, INVALID_REQUEST.code)
-    return Reply(INVALID_REQUEST.status, _encode(body), JSON)
+    oauth, status = token_request_error(error.row)
+    challenge = _challenge(error) if status == 401 else ()
+    return Reply(status, _encode(_oauth_body(visit, error, oauth)), JSON + challenge)
 
 
-def _oauth(error: DoorwardError) -> tuple[str, int]:
-    if error.code in _OAUTH_CODES:
-        return error.code, error.row.status
-    if _is_of_transport(error):
-        return _transport_error(error), error.row.status
+def oauth_error(row: ErrorRow) -> tuple[str, int]:
+    """Give OAuth's word and the status with which a row is answered below `/oauth2`."""
+    if row.code in _OAUTH_CODES:
+        return row.code, row.status
+    if row.status == 401 or _keeps_status(row):
+        return _transport_error(row), row.status
     return INVALID_REQUEST.code, 400
+
+
+def token_request_error(row: ErrorRow) -> tuple[str, int]:
+    """Give OAuth's word and the status with which a row is answered at `/oauth2/token`."""
+    if row.code in _OAUTH_CODES or _keeps_status(row):
+        return oauth_error(row)
+    return INVALID_REQUEST.code, INVALID_REQUEST.status
+
+
+def _keeps_status(row: ErrorRow) -> bool:
+    """Say whether a row is about the way a request came, or about us, and not about what it carries."""
+    return row in _TRANSPORT_ROWS or row.status in {404, 405, 413, 429} or row.status >= 500
 
 
 def _oauth_body(visit: Visit, error: DoorwardError, oauth: str) -> dict[str, str]:
@@ -103,25 +123,17 @@ def _oauth_body(visit: Visit, error: DoorwardError, oauth: str) -> dict[str, str
     }
 
 
-def _is_of_transport(error: DoorwardError) -> bool:
-    """Say whether a refusal is about how the request came, or about us, and so keeps its own status."""
-    status = error.row.status
-    return status in {401, 404, 405, 413, 429} or status >= 500 or error.row is HTTPS_REQUIRED
-
-
-def _transport_error(error: DoorwardError) -> str:
+def _transport_error(row: ErrorRow) -> str:
     """Name the OAuth error for what has no word of its own there."""
-    if error.row.status == 401:
+    if row.status == 401 and row not in _TRANSPORT_ROWS:
         return "invalid_token"
-    return "temporarily_unavailable" if error.row.status in {429, 503} else INVALID_REQUEST.code
+    return "temporarily_unavailable" if row.status in {429, 503} else INVALID_REQUEST.code
 
 
 def _challenge(error: DoorwardError) -> Headers:
     """Every 401 names the scheme that would help (RFC 9110 section 15.5.2, RFC 6750 section 3)."""
-    if error.row is INVALID_CLIENT:
-        return ((b"www-authenticate", _BASIC),)
-    if error.row is AUTHENTICATION_REQUIRED:
-        return ((b"www-authenticate", _REALM),)
+    if error.row in _CHALLENGES:
+        return ((b"www-authenticate", _CHALLENGES[error.row]),)
     if error.row.status == 401:
         # Messages of the catalogue hold no quotation mark and no backslash; a test holds them to it.
         described = b', error="invalid_token", error_description="%s"' % error.row.message.encode()
