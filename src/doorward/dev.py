@@ -43,6 +43,8 @@ from doorward.running import Service, bind_all, configure_logs
 
 DATA = Path(".doorward") / "dev"
 EMULATOR_FILE = "emulator.json"
+SETTINGS_FILE = "doorward.toml"
+DATABASE_FILE = "doorward.db"
 CLIENT_NAME = "dev"
 FIRST_PERSON = PEOPLE[0]
 _ORIGIN = Origin(user_agent="doorward dev")
@@ -94,7 +96,7 @@ def options_of(given: DevOptions) -> Options:
         presets={
             "server.listen": f"127.0.0.1:{given.port}",
             "server.admin_listen": f"127.0.0.1:{given.port + 1}",
-            "database.url": f"sqlite:///{DATA / 'doorward.db'}",
+            "database.url": _database_url(),
             "secrets.encryption_key": DEV_ENCRYPTION_KEY,
             "secrets.signing_key": DEV_SIGNING_KEY,
             "rate_limits.enabled": False,
@@ -113,6 +115,7 @@ async def _serve(service: Service, settings: Settings, given: DevOptions, listen
         greeting.add(asyncio.create_task(_greet(back, settings, given)))
 
     (DATA / EMULATOR_FILE).write_bytes(msgspec.json.encode({"url": _emulator_url(given)}))
+    (DATA / SETTINGS_FILE).write_text(settings_file(settings, given))
     return await service.run([Listener(name="emulator", socket=listening, app=app)], greet)
 
 
@@ -213,13 +216,42 @@ curl -sS {site}{api.ME} {bearer}
 Introspect the opaque platform token:
 curl -sS -X POST {site}{PREFIX}/oauth2/introspect -u '{samples.client_id}:{samples.client_secret}' -d 'token={samples.pair.platform_token}'
 
-A fresh id_token for anybody: doorward emulator token --email you@contoso.com
+A fresh id_token for anybody:   doorward emulator token --email you@contoso.com
+Commands on this data:          doorward --config {DATA / SETTINGS_FILE} users list
 {rule}
 """  # noqa: E501 - a command is one line, however long
 
 
 def _may_sign_in(person: Person) -> bool:
     return not person.guest and tenant_of(person.email) in (CONTOSO, FABRIKAM)
+
+
+def settings_file(settings: Settings, given: DevOptions) -> str:
+    """Give settings with which the other commands work on what `dev` serves: `doorward --config FILE users list`."""
+    database = settings.database.url
+    if database == _database_url():
+        database = f"sqlite:///{(DATA / DATABASE_FILE).resolve()}"
+    cloud = "\n".join(f'{name} = "{value}"' for name, value in cloud_settings(_emulator_url(given)).items())
+    return f"""\
+# Written by doorward dev at each start, for commands beside it. The keys are public: serve refuses them.
+[server]
+listen = "{settings.server.listen}"
+admin_listen = "{settings.server.admin_listen}"
+
+[database]
+url = "{database}"
+
+[secrets]
+encryption_key = "{DEV_ENCRYPTION_KEY}"
+signing_key = "{DEV_SIGNING_KEY}"
+
+[clouds.global]
+{cloud}
+"""
+
+
+def _database_url() -> str:
+    return f"sqlite:///{DATA / DATABASE_FILE}"
 
 
 def _prepare_data(*, fresh: bool) -> None:

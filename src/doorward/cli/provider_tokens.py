@@ -21,9 +21,7 @@ from doorward.protocol.jose import SIGNATURE, base64url_decode
 from doorward.protocol.oidc import single_audience
 from doorward.protocol.refusal import Check, TokenRefused
 from doorward.providers.aad import (
-    AUDIENCE,
     CHECKS,
-    CLOUD,
     CONSUMER_TENANT,
     MICROSOFT_AUDIENCES,
     EntraIdentity,
@@ -92,21 +90,13 @@ def _checks(stopped_at: Check | None, reason: str, verdict: str = "REFUSED") -> 
     """List every check in the order in which they are made; after one that refuses no other is reached."""
     lines: list[list[str]] = []
     reached = True
-    for check in _in_order(stopped_at):
+    for check in CHECKS:
         if check is stopped_at:
             lines.append([verdict, check.name, visible(reason)])
             reached = False
         else:
             lines.append(["passed" if reached else "not reached", check.name, check.demands])
     return section("Checks:", lines)
-
-
-def _in_order(stopped_at: Check | None) -> tuple[Check, ...]:
-    """Give the checks as they were made: whose cloud the audience belongs to is asked once the audience is known."""
-    if stopped_at is not AUDIENCE:
-        return CHECKS
-    others = [check for check in CHECKS if check not in {AUDIENCE, CLOUD}]
-    return (*others[: CHECKS.index(CLOUD)], AUDIENCE, CLOUD, *others[CHECKS.index(CLOUD) :])
 
 
 def _policy(office: "BackOffice", identity: EntraIdentity, now: float, registration: Registration | None) -> list[str]:

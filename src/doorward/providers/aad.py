@@ -87,8 +87,8 @@ CHECKS = (
     ISSUER,
     VERSION,
     KEY_ISSUER,
-    CLOUD,
     AUDIENCE,
+    CLOUD,
     TOKEN_KIND,
     NONCE,
 )
