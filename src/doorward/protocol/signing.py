@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self, cast
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
     SECP256R1,
@@ -17,15 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     derive_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from doorward.base.entropy import Entropy
 from doorward.protocol.jose import base64url_decode, base64url_encode
+from doorward.protocol.public_keys import P256_BYTES, P256_ORDER, verifies_eddsa, verifies_es256
 
 Algorithm = Literal["HS256", "ES256", "EdDSA"]
-_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_P256_BYTES = 32
 _SECRET_BYTES = 32
 
 
@@ -55,28 +53,19 @@ class _Es256:
 
     @classmethod
     def of(cls, secret: bytes) -> Self:
-        scalar = int.from_bytes(secret, "big") % (_P256_ORDER - 1) + 1
+        scalar = int.from_bytes(secret, "big") % (P256_ORDER - 1) + 1
         return cls(derive_private_key(scalar, SECP256R1()))
 
     def sign(self, signing_input: bytes) -> bytes:
         r, s = decode_dss_signature(self.private.sign(signing_input, ECDSA(SHA256())))
-        return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
+        return r.to_bytes(P256_BYTES, "big") + s.to_bytes(P256_BYTES, "big")
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
-        if len(signature) != 2 * _P256_BYTES:
-            return False
-        r, s = (int.from_bytes(half, "big") for half in (signature[:_P256_BYTES], signature[_P256_BYTES:]))
-        if not (0 < r < _P256_ORDER and 0 < s < _P256_ORDER):
-            return False  # r = s = 0 verified everywhere in some libraries ("psychic signatures")
-        try:
-            self.private.public_key().verify(encode_dss_signature(r, s), signing_input, ECDSA(SHA256()))
-        except InvalidSignature:
-            return False
-        return True
+        return verifies_es256(self.private.public_key(), signing_input, signature)
 
     def public_members(self) -> dict[str, str]:
         numbers = self.private.public_key().public_numbers()
-        x, y = (base64url_encode(n.to_bytes(_P256_BYTES, "big")).decode() for n in (numbers.x, numbers.y))
+        x, y = (base64url_encode(n.to_bytes(P256_BYTES, "big")).decode() for n in (numbers.x, numbers.y))
         return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
 
 
@@ -92,11 +81,7 @@ class _EdDsa:
         return self.private.sign(signing_input)
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
-        try:
-            self.private.public_key().verify(signature, signing_input)
-        except InvalidSignature:
-            return False
-        return True
+        return verifies_eddsa(self.private.public_key(), signing_input, signature)
 
     def public_members(self) -> dict[str, str]:
         public = self.private.public_key().public_bytes_raw()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from doorward.testing.plugin import doorward_person, doorward_server, doorward_settings, signed_in_client
 
 if TYPE_CHECKING:
-    from doorward.testing.caller import Response, SignedInClient
-    from doorward.testing.server import ClientCredentials, DoorwardServer, TokenPair, running_server
+    from doorward.testing.caller import Response, SignedInClient, TokenPair
+    from doorward.testing.server import ClientCredentials, DoorwardServer, running_server
 
 __all__ = [
     "ClientCredentials",

@@ -7,16 +7,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from doorward.base.loopback import is_loopback_host
 
-if TYPE_CHECKING:
-    from doorward.testing.server import TokenPair
-
 TIMEOUT = 30.0
 _AUTH_SERVICE = "/auth-service/"
+
+
+class TokenPair(NamedTuple):
+    """What the exchange gives: the JWT for `/auth-service`, and the opaque token for the platform's own APIs."""
+
+    access_token: str
+    platform_token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ class SignedInClient:
     such as that of the app under test.
     """
 
-    def __init__(self, base_url: str, tokens: "TokenPair") -> None:
+    def __init__(self, base_url: str, tokens: TokenPair) -> None:
         """Send `tokens` with every request."""
         self.base_url = base_url
         self.tokens = tokens

@@ -32,7 +32,7 @@ from doorward.house import BackOffice
 from doorward.inbound.listen import Listener, address_of, bind
 from doorward.inbound.serve import Run, run_loop
 from doorward.running import Service, Sockets
-from doorward.testing.caller import Response, call, encode
+from doorward.testing.caller import Response, TokenPair, call, encode
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -45,13 +45,6 @@ class ClientCredentials(NamedTuple):
 
     client_id: str
     client_secret: str
-
-
-class TokenPair(NamedTuple):
-    """What the exchange gives: the JWT for `/auth-service`, and the opaque token for the platform's own APIs."""
-
-    access_token: str
-    platform_token: str
 
 
 class ExchangeRefused(AssertionError):
