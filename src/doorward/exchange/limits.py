@@ -8,6 +8,7 @@ counted. Memory is bounded: the longest untouched keys are forgotten first.
 import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from doorward.base.clock import Clock
@@ -16,6 +17,7 @@ from doorward.base.refusals import RATE_LIMITED
 from doorward.identity.visit import Visit
 
 MAX_KEYS = 50_000
+_KNOWN_SITES = 4096  # reading an address costs more than counting it
 _SITE_PREFIX = 64  # one subscriber is usually given a whole /64, so a single IPv6 address says nothing
 
 
@@ -90,6 +92,7 @@ class ExchangeLimits:
         return site_of(visit.address)
 
 
+@lru_cache(_KNOWN_SITES)
 def site_of(address: str) -> str:
     """Give the key of an address: itself, or for IPv6 its /64."""
     try:
