@@ -43,3 +43,15 @@ async def _write_old_record() -> None:
     store = await open_store("sqlite:///doorward.db", auto_migrate=True)
     await store.append([record("exchange.failed", SystemClock().now() - 2 * 86400, Origin(), code="invalid_token")])
     await store.close()
+
+
+def test_failures_are_counted_by_hour(cli: CommandLine) -> None:
+    """--by-hour gives one row for each hour, event and code, oldest first."""
+    cli.ok("orgs", "add", "One")
+    asyncio.run(_write_old_record())
+    asyncio.run(_write_old_record())
+    counted = cli.json("audit", "list", "--by-hour", "--event", "exchange.failed")
+    assert sum(int(one["count"]) for one in counted) == 2
+    assert {one["code"] for one in counted} == {"invalid_token"}
+    assert all(str(one["time"]).endswith(":00:00.000Z") for one in counted)
+    assert "exchange.failed" in cli.ok("audit", "list", "--by-hour").out

@@ -6,6 +6,7 @@ over is counted. Never a token, never a secret; text from requests is cleaned of
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,11 @@ from doorward.accounts.nouns import Origin
 from doorward.base.clock import Clock, rfc3339
 from doorward.base.errors import DoorwardError
 from doorward.base.text import cleaned
-from doorward.store import Append, Param, Store, audit
+from doorward.store import Append, Param, Row, Store, audit
 
 FAILURES_PER_SECOND = 50
 _TEXT_MAX = 256
+_HOUR = 3600.0
 _log = logging.getLogger("doorward.accounts")
 
 
@@ -98,13 +100,27 @@ class FailureRecords:
             _log.warning("audit.dropped", extra={"facts": {"reason": error.code}})
 
 
+async def count_by_hour(store: Store, since: float, event: str | None) -> list[dict[str, object]]:
+    """Give how often each event happened with each code in each hour, oldest first: failures over time at a glance."""
+    counts = Counter(
+        (row[1] // _HOUR * _HOUR, str(row[2]), None if row[3] is None else str(row[3]))
+        for row in await _rows(store, since, event)
+    )
+    ordered = sorted(counts.items(), key=lambda entry: (entry[0][0], entry[0][1], entry[0][2] or ""))
+    return [
+        {"time": rfc3339(hour), "event": name, "code": code, "count": count} for (hour, name, code), count in ordered
+    ]
+
+
 async def list_records(store: Store, since: float, event: str | None) -> list[dict[str, object]]:
     """Give the records since a time, oldest first, as `audit list` prints them."""
+    return [_to_json(row) for row in await _rows(store, since, event)]
+
+
+async def _rows(store: Store, since: float, event: str | None) -> Sequence[Row]:
     if event is None:
-        rows = await store.read(lambda cursor: cursor.all(audit.SINCE, since))
-    else:
-        rows = await store.read(lambda cursor: cursor.all(audit.SINCE_OF_EVENT, since, event))
-    return [_to_json(row) for row in rows]
+        return await store.read(lambda cursor: cursor.all(audit.SINCE, since))
+    return await store.read(lambda cursor: cursor.all(audit.SINCE_OF_EVENT, since, event))
 
 
 def _to_json(row: Sequence[Any]) -> dict[str, object]:

@@ -147,10 +147,8 @@ def _obstacle_to_linking(sign_in: SignIn, user: User) -> str | None:
 async def _create(cursor: Cursor, sign_in: SignIn, now: float, default_organization: int) -> None:
     organization = await _organization_for(cursor, sign_in, default_organization)
     who = sign_in.identity
-    name = sign_in.full_name or who.name or sign_in.email.rpartition("@")[0]
-    row = await cursor.one(
-        users.ADD, sign_in.email, email_key(sign_in.email), cleaned(name), organization.id, "user", 0, now
-    )
+    name = sign_in.full_name or who.name or cleaned(sign_in.email.rpartition("@")[0])
+    row = await cursor.one(users.ADD, sign_in.email, email_key(sign_in.email), name, organization.id, "user", 0, now)
     if row is None:
         raise RuntimeError("an insert returned no id")
     user = User(
