@@ -1,8 +1,7 @@
-"""SQLite: one writer thread for all waiting use cases, reads on the event loop.
+"""SQLite: one transaction at a time for everything that waits to be written, reads on the event loop.
 
-Every transaction that writes costs one flush to disk, and that is nearly all of its price. So the writer thread takes
-everything that waits, runs each use case under a savepoint of its own, commits once, and only then answers them all in
-one call to the event loop. Reads go through a second connection that cannot write; in WAL mode they never wait for the
+Every transaction that writes costs one flush to disk, and that is nearly all of its price. So everything that waits goes
+into one (`sqlite_writer`), and is answered after its commit. Reads go through a second connection that cannot write; in WAL mode they never wait for the
 writer, and cost less on the loop than the hop to a thread would.
 
 Several processes may share the file: the lock is taken at the beginning of a transaction and waited for.
@@ -17,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from doorward.store.sql import Append, Cursor, Engine, Sql, StoreClosed, UseCase, unavailable
 from doorward.store.sqlite_connections import SqliteReadCursor
-from doorward.store.sqlite_writer import Outcome, Writer
+from doorward.store.sqlite_writer import Writer
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ class SqliteStore:
         self._write_connection = writer
         self._read_connection = reader
         self._read_cursor: Cursor = SqliteReadCursor(reader)
-        self._writer = Writer(writer, self._answer)
+        self._writer = Writer(writer, self._loop)
         self._closed = False
 
     async def read(self, use_case: UseCase[T]) -> T:
@@ -45,11 +44,11 @@ class SqliteStore:
         return await use_case(self._read_cursor)
 
     async def write(self, use_case: UseCase[T]) -> T:
-        """Run a use case all or nothing on the writer thread."""
+        """Run a use case all or nothing."""
         return cast("T", await self._queued(use_case))
 
     async def append(self, rows: Sequence[Append]) -> list[bool]:
-        """Append rows, all or none, on the writer thread."""
+        """Append rows, all or none, together with those of everybody who waits."""
         if not rows:
             return []
         return cast("list[bool]", await self._queued(rows))
@@ -77,24 +76,9 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._writer.finish)
+        await self._writer.finish()
         self._read_connection.close()
         self._write_connection.close()
-
-    def _answer(self, outcomes: list[Outcome]) -> None:
-        """Hand the outcomes of one transaction to the event loop; without one there is nobody left to tell."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, outcomes)
-
-
-def _resolve(outcomes: list[Outcome]) -> None:
-    for waiter, result, error in outcomes:
-        if waiter.done():
-            continue
-        if error is None:
-            waiter.set_result(result)
-        else:
-            waiter.set_exception(error)
 
 
 _ASK = Sql("SELECT version_num FROM alembic_version")
