@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from doorward.base.loopback import is_loopback_host
@@ -36,7 +36,7 @@ class Response:
         """Give the body as UTF-8 text."""
         return self.content.decode()
 
-    def json(self) -> object:
+    def json(self) -> Any:
         """Give the body as what its JSON says; raises `ValueError` when it is none."""
         return json.loads(self.content)
 

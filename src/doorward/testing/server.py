@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, TypeVar, cast, final
+from typing import Any, NamedTuple, TypeVar, final
 from urllib.parse import urlencode
 
 from doorward.accounts.clients import add_client
@@ -88,7 +88,7 @@ class DoorwardServer:
         answer = call("POST", self.base_url + api.LOGIN, {"Content-Type": "application/json"}, body)
         if answer.status_code != 200:
             raise ExchangeRefused(answer)
-        data = cast("dict[str, dict[str, str]]", answer.json())["data"]
+        data = answer.json()["data"]
         return TokenPair(data["access_token"], data[self._token_name])
 
     def revoke(self, token: str) -> None:
