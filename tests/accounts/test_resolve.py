@@ -77,7 +77,7 @@ async def test_later_sign_ins_change_nothing_but_the_link(database_url: str) -> 
         await add_organization(house.back.store, "Two", 2, house.now, ORIGIN)
         await house.pair(fields={"full_name": "First"})
         before = await house.rows("SELECT * FROM users")
-        fields = {"full_name": "Second", "organization_id": 2, "auto_create": False}
+        fields: dict[str, Any] = {"full_name": "Second", "organization_id": 2, "auto_create": False}
         renamed = {"preferred_username": "jane.smith@contoso.com", "email": "jane.smith@contoso.com"}
         answer = await house.caller.login(
             house.mint(claims={**renamed, "name": "Jane Smith"}), "jane.smith@contoso.com", **fields

@@ -196,7 +196,9 @@ async def test_a_token_of_another_cloud_is_told_from_a_forgery(sqlite_url: str) 
     clock = FrozenClock(NOW)
     async with pretend_entra(clock) as stranger:
         token = stranger.app._pretending("aad").mint(_with_keys_of_its_own())
-        known = {f"clouds__other__{name}": value for name, value in cloud_settings(stranger.url).items()}
+        known: dict[str, Any] = {
+            f"clouds__other__{name}": value for name, value in cloud_settings(stranger.url).items()
+        }
         async with running_house(sqlite_url, clock=clock) as house:
             assert (await house.caller.login(token)).code == "invalid_token"
         async with running_house(sqlite_url, clock=clock, **known) as house:
@@ -345,7 +347,8 @@ async def _refused_for(house: House, *names: str) -> str | None:
     if any("seen" in fault for fault in faults):
         digest = digest_of(token)
         await house.back.store.append([(tokens.ADD_SEEN, (digest, house.now + 9999))])
-    answer = await house.caller.login(token, **{"email": JANE, **merged["body"]})
+    body: dict[str, Any] = {"email": JANE, **merged["body"]}
+    answer = await house.caller.login(token, **body)
     return answer.code
 
 
@@ -369,7 +372,7 @@ async def test_replay_modes(database_url: str, mode: str, codes: list[str | None
 
 async def test_refused_exchanges_of_an_address_are_limited(sqlite_url: str) -> None:
     """After so many refusals the address gets 429 for exchanges alone, until the window has moved on."""
-    limits = {"rate_limits__enabled": True, "rate_limits__failures": 3, "rate_limits__window": "30s"}
+    limits: dict[str, Any] = {"rate_limits__enabled": True, "rate_limits__failures": 3, "rate_limits__window": "30s"}
     async with running_house(sqlite_url, **limits) as house:
         access, _ = await house.pair()
         assert [(await house.caller.login("x")).status for _ in range(4)] == [401, 401, 401, 429]
@@ -383,7 +386,11 @@ async def test_refused_exchanges_of_an_address_are_limited(sqlite_url: str) -> N
 
 async def test_exchanges_of_an_identity_are_limited(sqlite_url: str) -> None:
     """An identity is counted after its token was verified, so that nobody else can use up its share."""
-    limits = {"rate_limits__enabled": True, "rate_limits__per_identity": 2, "rate_limits__failures": 1000}
+    limits: dict[str, Any] = {
+        "rate_limits__enabled": True,
+        "rate_limits__per_identity": 2,
+        "rate_limits__failures": 1000,
+    }
     async with running_house(sqlite_url, **limits) as house:
         for _ in range(5):
             assert (await house.caller.login(_tampered(house))).status == 401
@@ -393,7 +400,11 @@ async def test_exchanges_of_an_identity_are_limited(sqlite_url: str) -> None:
 
 async def test_a_trusted_proxy_is_never_counted_itself(sqlite_url: str) -> None:
     """Behind a trusted proxy only the client that it names is counted."""
-    limits = {"rate_limits__enabled": True, "rate_limits__failures": 1, "server__trusted_proxies": ["127.0.0.1/32"]}
+    limits: dict[str, Any] = {
+        "rate_limits__enabled": True,
+        "rate_limits__failures": 1,
+        "server__trusted_proxies": ["127.0.0.1/32"],
+    }
     async with running_house(sqlite_url, **limits) as house:
         assert [(await house.caller.login("x")).status for _ in range(3)] == [401, 401, 401]
         of = [("X-Forwarded-For", "203.0.113.9")]

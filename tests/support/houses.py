@@ -19,7 +19,7 @@ from typing import Any
 from doorward.accounts.clients import add_client
 from doorward.accounts.nouns import Origin
 from doorward.accounts.registrations import NewRegistration, add_registration
-from doorward.base.clock import FrozenClock
+from doorward.base.clock import Clock, FrozenClock
 from doorward.base.entropy import SeededEntropy
 from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
@@ -27,6 +27,7 @@ from doorward.emulator.aad import PretendEntra, cloud_settings
 from doorward.emulator.app import EmulatorApp
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID
+from doorward.emulator.pretend import Pretend
 from doorward.house import BackOffice, Front, build_front, new_metrics, open_back_office
 from doorward.inbound.listen import Listener, bind
 from doorward.inbound.serve import Run, serve
@@ -96,7 +97,7 @@ class House:
 
     async def dump(self, *more: str) -> Dump:
         """Give every row of every table but the audit trail and the notes of changes, which `more` may name."""
-        return {table: await self.rows(" ".join(("SELECT * FROM", table))) for table in (*TABLES, *more)}
+        return {table: await self.rows(f"SELECT * FROM {table}") for table in (*TABLES, *more)}  # noqa: S608 - our names
 
     async def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Give what a statement finds, in a fixed order."""
@@ -192,7 +193,7 @@ async def _serving(house: House, listening: socket.socket) -> AsyncGenerator[Non
 
 
 @asynccontextmanager
-async def _answering(listener: Listener, clock: FrozenClock) -> AsyncGenerator[None]:
+async def _answering(listener: Listener, clock: Clock) -> AsyncGenerator[None]:
     """Serve one listener; at the end nobody is waited for."""
     run, up = Run(), asyncio.Event()
     task = asyncio.create_task(
@@ -208,7 +209,7 @@ async def _answering(listener: Listener, clock: FrozenClock) -> AsyncGenerator[N
 
 
 @asynccontextmanager
-async def pretend_entra(clock: FrozenClock, port: int = 0) -> AsyncGenerator[RunningEmulator]:
+async def pretend_entra(clock: Clock, port: int = 0) -> AsyncGenerator[RunningEmulator]:
     """Serve a pretend Entra; each has the same keys, since making or checking RSA keys would take most of a run."""
     listening = bind(f"127.0.0.1:{port}")
     port = listening.getsockname()[1]
@@ -217,7 +218,7 @@ async def pretend_entra(clock: FrozenClock, port: int = 0) -> AsyncGenerator[Run
     assert isinstance(entra, PretendEntra)
     entra._base, entra._clock, entra._shared = url, clock, copy.copy(entra._shared)
     entra._shared._keys = dict(entra._shared._keys)
-    app._port, app._pretend = port, {"aad": entra}
+    app._port, app._pretend = port, dict[str, Pretend](aad=entra)
     async with _answering(Listener(name="emulator", socket=listening, app=app), clock):
         yield RunningEmulator(url, port, app)
 
