@@ -253,9 +253,11 @@ class ProviderKeys:
             entry.flight = None
 
     def _note_success(self, entry: _Entry, keys: KeySet, document: bytes) -> None:
-        now = self._clock.now()
+        now, is_first = self._clock.now(), not self.loaded(entry.url)
         self._install(entry, keys, now)
         entry.due = self._later(LIFETIME)
+        if is_first:
+            self._hasten_others()
         entry.error = None
         _log.info("key_set.fetched", extra={"facts": {"url": _shown(entry.url), "kids": list(keys.by_kid)}})
         self._on_event(KeySetEvent(name="keys.refreshed", url=_shown(entry.url), kids=tuple(keys.by_kid)))
@@ -287,6 +289,12 @@ class ProviderKeys:
     def _install(self, entry: _Entry, keys: KeySet, fetched_at: float) -> None:
         age = max(0.0, self._clock.now() - fetched_at)
         entry.keys, entry.fetched_at, entry.good_at = keys, fetched_at, self._clock.monotonic() - age
+
+    def _hasten_others(self) -> None:
+        """Let whatever is still missing be asked for at once: when an outage ends it ends for all, and readiness says so."""
+        for entry in self._entries.values():
+            if not self.loaded(entry.url):
+                entry.due = self._clock.monotonic()
 
     def _let_go(self, entry: _Entry) -> None:
         if entry.flight is not None:
