@@ -52,15 +52,31 @@ class Process:
 
 @asynccontextmanager
 async def serving(
-    database_url: str, emulator_url: str, *, port: int = 0, public_url: str = "", wait: str = "/readyz", **given: str
+    database_url: str,
+    emulator_url: str,
+    *arguments: str,
+    port: int = 0,
+    public_url: str = "",
+    wait: str = "/readyz",
+    **given: str,
 ) -> AsyncGenerator[Process]:
     """Run `doorward serve` with settings from the environment, and wait until it answers at `wait`."""
     port = port or free_ports(2)
-    home = canaries.scanned(uuid.uuid4().hex)
+    env = environment_for(database_url, emulator_url, port, **given)
+    if public_url:
+        env["DOORWARD_SERVER__PUBLIC_URL"] = public_url
+    with start_doorward("serve", *arguments, cwd=canaries.scanned(uuid.uuid4().hex), env=env) as program:
+        process = Process(program, port, Caller(port))
+        await process.wait_for(wait)
+        yield process
+
+
+def environment_for(database_url: str, emulator_url: str, port: int, **given: str) -> dict[str, str]:
+    """Give the settings as variables; one that is given empty is left out."""
     settings = {
         "server__listen": f"127.0.0.1:{port}",
         "server__admin_listen": f"127.0.0.1:{port + 1}",
-        "server__public_url": public_url or f"http://127.0.0.1:{port}",
+        "server__public_url": f"http://127.0.0.1:{port}",
         "database__url": database_url,
         "secrets__encryption_key": "e1" * 32,
         "secrets__signing_key": "51" * 32,
@@ -68,11 +84,7 @@ async def serving(
         **{f"clouds__global__{name}": value for name, value in cloud_settings(emulator_url).items()},
         **given,
     }
-    env = {f"DOORWARD_{name.upper()}": value for name, value in settings.items()}
-    with start_doorward("serve", cwd=home, env=env) as program:
-        process = Process(program, port, Caller(port))
-        await process.wait_for(wait)
-        yield process
+    return {f"DOORWARD_{name.upper()}": value for name, value in settings.items() if value}
 
 
 async def prepare(database_url: str) -> None:
