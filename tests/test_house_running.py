@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ async def test_a_taken_port(sqlite_url: str, which: int) -> None:
 async def test_a_fresh_sqlite_database_gets_its_keys_once(sqlite_url: str) -> None:
     """Without keys in the settings they are made beside the file, for its owner alone, and kept over restarts."""
     await prepare(sqlite_url)
-    none = {"secrets__encryption_key": "", "secrets__signing_key": ""}
+    none: dict[str, Any] = {"secrets__encryption_key": "", "secrets__signing_key": ""}
     async with pretend_entra(CLOCK) as entra:
         async with serving(sqlite_url, entra.url, **none) as process:
             access = (await process.caller.login(mint(entra, JANE))).data["access_token"]
