@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     exchange.add_argument("--connections", type=int, default=32, help="connections of the load generator (32)")
     exchange.add_argument("--seconds", type=float, default=2.0, help="length of one measurement (2)")
     exchange.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts (5)")
-    exchange.add_argument("--million", action="store_true", help="compare the latency at 1 000 and 1 000 000 users, too")
+    exchange.add_argument(
+        "--million", action="store_true", help="compare the latency at 1 000 and 1 000 000 users, too"
+    )
     exchange.add_argument("--quick", action="store_true", help="two short rounds: to see that it runs, not how fast")
     exchange.add_argument("--write-docs", action="store_true", help="put the tables into docs/performance.md")
     return parser

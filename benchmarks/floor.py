@@ -50,9 +50,7 @@ class Cryptography:
         person = Person(1)
         self._token = provider.token(person, 0)
         self._body = login_body(person, self._token)
-        authority = Authority(
-            cloud="global", version="2.0", issuer=ISSUER, keys="", issuer_v2=ISSUER, keys_v2=None
-        )
+        authority = Authority(cloud="global", version="2.0", issuer=ISSUER, keys="", issuer_v2=ISSUER, keys_v2=None)
         self._key = parse_key_set(provider.key_document(with_issuer=True)).find(provider.key.kid)[0]
         self._signers = (Signer(authority=authority, key=self._key, keys_v2=None),)
         self._unverified = read_compact(self._token)

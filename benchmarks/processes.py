@@ -82,9 +82,7 @@ def python(*arguments: str | Path) -> list[str]:
 def generate(port: int, connections: int, seconds: float, requests: Path) -> Load:
     """Run the load generator to its end, on its own core; raises `RuntimeError` when an answer was no 200."""
     command = python("-m", "benchmarks.load", str(port), str(connections), str(seconds), requests)
-    finished = subprocess.run(
-        ["taskset", "-c", str(LOAD_CORE), *command], cwd=ROOT, stdout=subprocess.PIPE, check=True
-    )
+    finished = subprocess.run(["taskset", "-c", str(LOAD_CORE), *command], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     load = msgspec.json.decode(finished.stdout, type=Load)
     if load.refused:
         raise RuntimeError(f"{load.refused} of {load.requests} requests were refused")

@@ -6,6 +6,7 @@ from its first check to its last. All times in Doorward are seconds since 1970-0
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -55,4 +56,11 @@ class FrozenClock:
 
 def rfc3339(at: float) -> str:
     """Print a time as RFC 3339 in UTC, to the millisecond: `2026-01-31T12:00:00.000Z`."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole, micros = divmod(round(at * 1_000_000), 1_000_000)
+    return f"{_to_the_second(whole)}.{micros // 1000:03d}Z"
+
+
+@lru_cache(64)
+def _to_the_second(at: int) -> str:
+    """Print whole seconds; busy logs print the same second many times."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").removesuffix("+00:00")

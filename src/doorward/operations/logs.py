@@ -6,11 +6,13 @@ escaped, in both formats. A record that cannot be written is dropped: logging ne
 printed as places, without the values they would quote.
 """
 
+import asyncio
 import json
 import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Literal, TextIO, TypeAlias, cast, final
 
 import msgspec
@@ -57,7 +59,11 @@ def access(visit: Visit, status: int, seconds: float) -> None:
             "seconds": round(seconds, 6),
             "address": visit.address,
         }
-        access_log.info("http.request", extra={"facts": facts})
+        # As `access_log.info` would, without looking for the place in the code that it was called from.
+        record = access_log.makeRecord(
+            access_log.name, logging.INFO, "", 0, "http.request", (), None, extra={"facts": facts}
+        )
+        access_log.handle(record)
 
 
 def observing(count: Callable[[str, str, int, float], None], *, write_access_log: bool) -> Observe:
@@ -73,19 +79,52 @@ def observing(count: Callable[[str, str, int, float], None], *, write_access_log
 
 @final
 class _Handler(logging.Handler):
-    """Writes one line a record and swallows every failure."""
+    """Writes one line a record and swallows every failure.
+
+    Within an event loop, lines up to `info` are held until the loop's present turn is over and then written at once:
+    writing each for itself costs a busy service a tenth of its time. Whatever is worse than `info` is written
+    immediately, with all that was held.
+    """
 
     def __init__(self, line: Callable[[logging.LogRecord], str], stream: TextIO) -> None:
         super().__init__()
         self._line = line
         self._stream = stream
+        self._held: list[str] = []
+        self._flushing: asyncio.AbstractEventLoop | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._stream.write(self._line(record) + "\n")
-            self._stream.flush()
+            self._held.append(self._line(record) + "\n")
+            if record.levelno > logging.INFO or not self._will_flush():
+                self._write_held()
         except Exception:  # noqa: BLE001, S110 - a full disk or a closed terminal must not fail a request, and where to say it?
             pass
+
+    def flush(self) -> None:
+        """Write what is held; also called when the process ends."""
+        self.acquire()
+        try:
+            with suppress(Exception):  # see emit
+                self._write_held()
+        finally:
+            self.release()
+
+    def _will_flush(self) -> bool:
+        """Have the running loop flush at the end of its turn, unless it will already; False where no loop runs."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if self._flushing is not loop:
+            self._flushing = loop
+            loop.call_soon(self.flush)
+        return True
+
+    def _write_held(self) -> None:
+        lines, self._held, self._flushing = self._held, [], None
+        self._stream.write("".join(lines))
+        self._stream.flush()
 
 
 def _json_line(record: logging.LogRecord) -> str:

@@ -1,8 +1,8 @@
 """SQLite: one transaction at a time for everything that waits to be written, reads on the event loop.
 
-Every transaction that writes costs one flush to disk, and that is nearly all of its price. So everything that waits goes
-into one (`sqlite_writer`), and is answered after its commit. Reads go through a second connection that cannot write; in WAL mode they never wait for the
-writer, and cost less on the loop than the hop to a thread would.
+Every transaction that writes costs one flush to disk, and that is nearly all of its price. So everything that waits
+goes into one (`sqlite_writer`), and is answered after its commit. Reads go through a second connection that cannot
+write; in WAL mode they never wait for the writer, and cost less on the loop than the hop to a thread would.
 
 Several processes may share the file: the lock is taken at the beginning of a transaction and waited for.
 """

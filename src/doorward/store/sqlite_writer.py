@@ -3,8 +3,8 @@
 Whatever waits is one transaction. Rows to append are inserted right here on the loop: that takes a few microseconds a
 row, and in a thread each statement would wait for Python's lock twice. What can take long goes to the thread: waiting
 for the lock of another process, use cases, and the COMMIT with its flush, during which the loop goes on. While one
-transaction is away the next is gathered. Only after the commit is anybody answered. Nothing that a use case does may end
-the thread: whoever wrote after that would wait for ever.
+transaction is away the next is gathered. Only after the commit is anybody answered. Nothing that a use case does may
+end the thread: whoever wrote after that would wait for ever.
 """
 
 import asyncio
