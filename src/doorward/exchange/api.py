@@ -111,9 +111,9 @@ class Contract:
 class Description:
     """The handler of `/auth-service/openapi.json`."""
 
-    def __init__(self, issuer: str, platform_token_name: str) -> None:
+    def __init__(self, issuer: str, platform_token_name: str, *, wants_key: bool) -> None:
         """Describe the service at `issuer`."""
-        self._reply = answer_json(describe(issuer, platform_token_name))
+        self._reply = answer_json(describe(issuer, platform_token_name, wants_key=wants_key))
 
     async def answer(self, _visit: Visit, _body: bytes) -> Reply:
         """Give the description."""
@@ -133,9 +133,10 @@ def routes(parts: Parts, oauth: OAuth, guard: Guard, max_body: int) -> list[Rout
         ("POST", f"{OAUTH}/introspect", oauth.introspect),
         ("POST", f"{OAUTH}/revoke", oauth.revoke),
     )
+    description = Description(issuer, parts.platform_token_name, wants_key=guard.wants_key)
     public = (
         (f"{OAUTH}/jwks", oauth.jwks),
-        (f"{PREFIX}/openapi.json", Description(issuer, parts.platform_token_name).answer),
+        (f"{PREFIX}/openapi.json", description.answer),
         (f"{PREFIX}/docs", DocsPage().answer),
         (metadata.PATH, metadata.Metadata(issuer).answer),
     )

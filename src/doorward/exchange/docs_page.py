@@ -21,7 +21,7 @@ class DocsPage:
         page = _asset("docs.html").replace("/*style*/", style).replace("/*script*/", script)
         policy = (
             f"default-src 'none'; connect-src 'self'; script-src {_digest(script)}; style-src {_digest(style)}; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         self._reply = Reply(
             200,

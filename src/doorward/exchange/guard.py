@@ -38,7 +38,7 @@ class Guard:
         return guarded if self._requires_https else handler
 
     def closed(self, handler: Handler) -> Handler:
-        """Guard an endpoint that also wants the subscription key; over plain HTTP nobody learns whether a key is good."""
+        """Guard an endpoint that also wants the subscription key; plain HTTP never tells whether a key is good."""
 
         async def guarded(visit: Visit, body: bytes) -> Reply:
             self._check_key(visit)

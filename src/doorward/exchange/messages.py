@@ -19,9 +19,14 @@ from doorward.identity.visit import Visit
 Kind = Literal["email", "text", "name", "boolean", "positive"]
 MAX_PARAMETERS = 32
 _SCHEMAS: Mapping[Kind, Mapping[str, object]] = {
-    "email": {"type": "string", "maxLength": EMAIL_MAX, "pattern": r"^[a-zA-Z0-9._%+-]+@[a-z0-9-]+\.[a-z]{2,8}$"},
+    # Wider than what is taken: no pattern says all of RFC 5321 and IDNA, and one that is too narrow turns people away.
+    "email": {
+        "type": "string",
+        "maxLength": EMAIL_MAX,
+        "pattern": r'^\s*[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+\s*$',
+    },
     "text": {"type": "string"},
-    "name": {"type": "string", "maxLength": NAME_MAX},
+    "name": {"type": "string", "maxLength": NAME_MAX, "pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"},
     "boolean": {"type": "boolean"},
     "positive": {"type": "integer", "minimum": 1},
 }

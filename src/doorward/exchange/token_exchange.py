@@ -18,13 +18,14 @@ from doorward.inbound.door import Reply
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 SUBJECT_TYPES = ("urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:jwt")
-_NOT_TAKEN = {
+NOT_TAKEN = {
     "audience": INVALID_TARGET,
     "resource": INVALID_TARGET,
     "scope": INVALID_REQUEST,
     "actor_token": INVALID_REQUEST,
     "actor_token_type": INVALID_REQUEST,
 }
+_PRAGMA = (b"pragma", b"no-cache")  # RFC 6749 section 5.1 asks for it beside Cache-Control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def read_token_exchange(visit: Visit, body: bytes) -> TokenExchange:
         raise DoorwardError(INVALID_REQUEST, reason="grant_type is missing")
     if form["grant_type"] != GRANT:
         raise DoorwardError(UNSUPPORTED_GRANT_TYPE)
-    for name, row in _NOT_TAKEN.items():
+    for name, row in NOT_TAKEN.items():
         if name in form:
             raise DoorwardError(row, reason=f"{name} is not supported")
     if form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
@@ -74,7 +75,7 @@ class TokenEndpoint:
     async def token(self, visit: Visit, body: bytes) -> Reply:
         """Answer one token request (RFC 8693 section 2.2.1)."""
         _, pair = await self._login.exchange(visit, read_token_exchange, body)
-        return answer_json(
+        answer = answer_json(
             {
                 "access_token": pair.access_token,
                 "issued_token_type": ACCESS_TOKEN,
@@ -83,3 +84,4 @@ class TokenEndpoint:
                 self._platform_token_name: pair.platform_token,
             }
         )
+        return Reply(answer.status, answer.body, (*answer.headers, _PRAGMA))

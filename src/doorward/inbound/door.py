@@ -140,7 +140,7 @@ class Door:
             "headers": [
                 *reply.headers,
                 *extra,
-                (b"content-length", b"%d" % len(reply.body)),
+                *_length_of(reply),
                 (b"x-request-id", visit.request_id.encode()),
             ],
         }
@@ -190,6 +190,11 @@ def _is_cancelled(defect: BaseException) -> bool:
     """Tell a request that is being cut off from a handler that tripped over somebody else's cancelled future."""
     task = asyncio.current_task()
     return isinstance(defect, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _length_of(reply: Reply) -> tuple[tuple[bytes, bytes], ...]:
+    """Give Content-Length, which an answer without content must not have (RFC 9110 section 8.6)."""
+    return () if reply.status == 204 else ((b"content-length", b"%d" % len(reply.body)),)
 
 
 def _headers_of(refusal: DoorwardError, methods: Mapping[str, Route] | None) -> tuple[tuple[bytes, bytes], ...]:

@@ -8,10 +8,11 @@ function element(name, text, ...children) {
   return made;
 }
 
+// What is typed here are tokens: browsers are asked to keep nothing and to send nothing to a spelling service.
 function field(form, label, control) {
-  const named = element("label", label);
-  control.setAttribute("aria-label", label);
-  form.append(named, control);
+  control.autocomplete = "off";
+  control.spellcheck = false;
+  form.append(element("label", label, control));
   return control;
 }
 
@@ -29,14 +30,25 @@ function exampleOf(schema) {
 
 function tableOf(rows) {
   const table = element("table");
-  for (const [name, text] of rows) table.append(element("tr", "", element("td", name), element("td", text)));
+  for (const [name, text] of rows) {
+    const heading = element("th", name);
+    heading.scope = "row";
+    table.append(element("tr", "", heading, element("td", text)));
+  }
   return table;
+}
+
+// The description lists codes in Markdown; here each is a line of plain text.
+function plain(description) {
+  return description.replaceAll("`", "").replaceAll(/^- /gm, "");
 }
 
 function headersOf(operation, controls, contentType) {
   const headers = contentType ? { "Content-Type": contentType } : {};
   if (controls.bearer && controls.bearer.value) headers.Authorization = "Bearer " + controls.bearer.value.trim();
   if (controls.client && controls.client.value) headers.Authorization = "Basic " + btoa(controls.client.value.trim());
+  if (controls.subscription && controls.subscription.value)
+    headers["Ocp-Apim-Subscription-Key"] = controls.subscription.value.trim();
   return headers;
 }
 
@@ -63,12 +75,15 @@ function formOf(base, method, path, operation) {
   const schemes = (operation.security || []).flatMap((scheme) => Object.keys(scheme));
   if (schemes.includes("bearer")) controls.bearer = field(form, "access_token (bearer)", element("input"));
   if (schemes.includes("client")) controls.client = field(form, "client_id:client_secret", element("input"));
+  if (schemes.includes("subscription"))
+    controls.subscription = field(form, "Ocp-Apim-Subscription-Key", element("input"));
   const content = operation.requestBody ? Object.entries(operation.requestBody.content)[0] : null;
   if (content) {
     controls.body = field(form, "Body (" + content[0] + ", written as JSON)", element("textarea"));
     controls.body.value = JSON.stringify(exampleOf(content[1].schema), null, 2);
   }
   const output = element("pre");
+  output.setAttribute("role", "status");
   output.hidden = true;
   form.append(element("button", "Send"), output);
   form.addEventListener("submit", (event) => {
@@ -85,12 +100,12 @@ function endpointOf(base, method, path, operation) {
   const section = element("section");
   if (content) {
     const required = content.required || [];
-    section.append(element("h3", "Fields"), tableOf(Object.entries(content.properties).map(([name, property]) =>
+    section.append(element("h2", "Fields"), tableOf(Object.entries(content.properties).map(([name, property]) =>
       [name + (required.includes(name) ? " (required)" : ""), property.description || ""])));
   }
-  section.append(element("h3", "Answers"), tableOf(Object.entries(operation.responses).map(([status, answer]) =>
-    [status, answer.description])));
-  section.append(element("h3", "Try it"), formOf(base, method, path, operation));
+  section.append(element("h2", "Answers"), tableOf(Object.entries(operation.responses).map(([status, answer]) =>
+    [status, plain(answer.description)])));
+  section.append(element("h2", "Try it"), formOf(base, method, path, operation));
   const summary = element("summary", "", element("b", method.toUpperCase()), path + " — " + operation.summary);
   return element("details", "", summary, section);
 }
