@@ -9,7 +9,7 @@ import base64
 import itertools
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +140,7 @@ class Places:
 
 
 @contextmanager
-def places_of(engine: str, directory: Path) -> Iterator[Places]:
+def places_of(engine: str, directory: Path) -> Generator[Places]:
     """Prepare an engine; a PostgreSQL server is started with its own defaults, durable, and stopped afterwards."""
     if engine == "sqlite":
         yield Places(engine, directory, None, itertools.count(1))

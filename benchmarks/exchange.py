@@ -7,7 +7,7 @@ reported is the median of the rounds' ratios.
 import shutil
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.crowd import INTROSPECT, LOGIN, Person, Provider, introspect_request, login_body, login_request
 from benchmarks.databases import Database, Places, fill, places_of
-from benchmarks.floor import Cryptography, Part, database_parts, sample_answer
+from benchmarks.floor import Login, Part, parts_of, sample_answer
 from benchmarks.processes import LOAD_CORE, ROOT, SERVER_CORE, Child, generate, pin, python
 from benchmarks.results import EngineResults, Results, Round
 from doorward.protocol.jose_sign import RsaSigner
@@ -65,6 +65,7 @@ class _Bench:
         self._key_urls = (f"{host}/keys/v1", f"{host}/keys/v2")
         self._logins = self._login_bodies(_LOGINS_PER_SECOND, 1, plan.users)
         self._firsts = self._login_bodies(_FIRSTS_PER_SECOND, plan.users + 1, 10**9)
+        self._floor = Login(self._provider)
         pin(LOAD_CORE)
 
     def _login_bodies(self, per_second: int, first: int, people: int) -> list[list[bytes]]:
@@ -75,7 +76,7 @@ class _Bench:
         return [bodies[at : at + count] for at in range(0, len(bodies), count)]
 
     @contextmanager
-    def open(self) -> Iterator["_Bench"]:
+    def open(self) -> Generator["_Bench"]:
         """Start the bare server, which also publishes the keys."""
         answers = {
             LOGIN: sample_answer(),
@@ -116,7 +117,7 @@ class _Bench:
         return statistics.median(ready), statistics.median(memory)
 
     @contextmanager
-    def _serving(self, database: Database) -> Iterator[tuple[Child, int]]:
+    def _serving(self, database: Database) -> Generator[tuple[Child, int]]:
         """Start the service as users do, with its defaults; gives its process and port."""
         port = free_ports(2)
         config = self._directory / f"doorward-{port}.toml"
@@ -148,7 +149,7 @@ class _Bench:
         """Measure the floor's parts on the server's core."""
         pin(SERVER_CORE)
         try:
-            return [*Cryptography(self._provider).parts(), *database_parts(spare, self._plan.users)]
+            return parts_of(self._floor, spare, self._plan.users)
         finally:
             pin(LOAD_CORE)
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +73,7 @@ class Child:
             self._process.wait()
 
 
-def python(*arguments: str | Path) -> list[str]:
+def python(*arguments: str | int | Path) -> list[str]:
     """Give the command line of this interpreter with `arguments`."""
     return [sys.executable, *map(str, arguments)]
 

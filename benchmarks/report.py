@@ -66,7 +66,8 @@ def _table(engine: EngineResults) -> Iterator[str]:
     yield _row("first sign-in", engine, lambda r: r.first, lambda r: r.first / r.login)
     yield _row("bare server, body and answer of an introspection", engine, lambda r: r.bare_introspection)
     yield _row("introspection", engine, lambda r: r.introspection, lambda r: r.introspection_share)
-    yield f"| ready in {engine.ready_seconds:.3f} s with {engine.idle_memory:.1f} MiB; after all {engine.memory:.1f} MiB | | | |"
+    ready, memory = engine.ready_seconds, f"{engine.idle_memory:.1f} MiB; after all {engine.memory:.1f} MiB"
+    yield f"| ready in {ready:.3f} s with {memory} | | | |"
 
 
 def _row(
