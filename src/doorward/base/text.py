@@ -16,6 +16,7 @@ _GUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+(?:\.[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+)*@([^\s@]+)")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _KNOWN_DOMAINS = 1024  # most addresses are of a few domains
+_KNOWN_ADDRESSES = 256  # one exchange compares the same address several times
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -42,6 +43,7 @@ def domain_key(domain: str) -> str | None:
     return name if len(name) <= 253 and all(_LABEL.fullmatch(label) for label in labels) else None
 
 
+@lru_cache(_KNOWN_ADDRESSES)
 def email_key(address: str) -> str | None:
     """Give the form in which two addresses are compared, or None when `address` is not an e-mail address.
 

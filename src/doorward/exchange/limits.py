@@ -6,7 +6,7 @@ counted. Memory is bounded: the longest untouched keys are forgotten first.
 """
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -39,14 +39,21 @@ class Counter:
         self._clock = clock
         self._limit = limit
         self._window = window
-        self._events: OrderedDict[str, deque[float]] = OrderedDict()
+        self._events: OrderedDict[str, list[float]] = OrderedDict()
 
     def add(self, key: str) -> None:
         """Count one event."""
-        events = self._events.setdefault(key, deque(maxlen=self._limit))
-        events.append(self._clock.monotonic())
+        now = self._clock.monotonic()
+        events = self._events.setdefault(key, [])
+        events.append(now)
+        if len(events) > self._limit:
+            del events[0]
         self._events.move_to_end(key)
-        if len(self._events) > MAX_KEYS:
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Let go of keys without an event in the window, and of the longest untouched where there are too many."""
+        while len(self._events) > MAX_KEYS or next(iter(self._events.values()))[-1] + self._window <= now:
             self._events.popitem(last=False)
 
     def refuse_if_full(self, key: str) -> None:
