@@ -1,4 +1,3 @@
-import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,8 +7,8 @@ import pytest
 from doorward.client import PlatformTokens, ServiceUnavailable
 from doorward.client.calls import Service
 from tests.support.canaries import canary
-from tests.support.peers import answer, make_authority, publisher
-from tests.support.token_services import NOW, TOKEN, active
+from tests.support.peers import make_authority
+from tests.support.token_services import NOW, TOKEN, active, token_service
 
 FOR_LONG = int(NOW) + 10**9
 
@@ -32,18 +31,17 @@ def test_an_address_names_the_service_with_or_without_its_path(url: str, root: s
     assert str(Service.at(url)) == root
 
 
-async def test_a_certificate_is_checked(tmp_path: Path) -> None:
+def test_a_certificate_is_checked(tmp_path: Path) -> None:
     """A service with a certificate of nobody we trust is as good as away; with `ca_file` it is asked."""
     authority = make_authority(tmp_path, "127.0.0.1")
-    reply = answer(json.dumps(active(exp=FOR_LONG)).encode())
-    async with publisher(reply, authority.server) as service:
-        url = f"https://127.0.0.1:{service.port}"
-        stranger = PlatformTokens(url, "app", canary("tls client"))
+    with token_service(authority.server) as service:
+        service.say(active(exp=FOR_LONG))
+        stranger = PlatformTokens(service.url, "app", canary("tls client"))
         with pytest.raises(ServiceUnavailable, match="SSLCertVerificationError"):
-            await stranger.verify_async(TOKEN)
-        assert not service.heads
-        trusting = PlatformTokens(url, "app", canary("tls client"), ca_file=str(authority.ca_file))
-        assert (await trusting.verify_async(TOKEN)).id == 7
+            stranger.verify(TOKEN)
+        assert not service.asked
+        trusting = PlatformTokens(service.url, "app", canary("tls client"), ca_file=str(authority.ca_file))
+        assert trusting.verify(TOKEN).id == 7
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A token service as an app sees it, with every way of misbehaving: it answers what it is told, and counts."""
 
 import json
+import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -53,13 +54,14 @@ class TokenService:
 
 
 @contextmanager
-def token_service() -> Generator[TokenService]:
-    """Run one on a free port of 127.0.0.1."""
+def token_service(tls: ssl.SSLContext | None = None) -> Generator[TokenService]:
+    """Run one on a free port of 127.0.0.1, with TLS where a context is given."""
     service = TokenService()
     service.gate.set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
-    server.daemon_threads = True
-    service.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server = _Quiet(("127.0.0.1", 0), _handler(service))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    service.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -69,6 +71,13 @@ def token_service() -> Generator[TokenService]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: whoever asked has hung up."""
 
 
 def _handler(service: TokenService) -> type[BaseHTTPRequestHandler]:
@@ -90,6 +99,7 @@ def _handler(service: TokenService) -> type[BaseHTTPRequestHandler]:
             head = {"path": self.path, "authorization": self.headers.get("Authorization", "")}
             service.asked.append(form | head)
             service.connections.add(self.client_address[1])
+            self.close_connection = service.hangs_up
             service.arrived.set()
             service.gate.wait(10)
             self.send_response(service.status)
@@ -99,6 +109,5 @@ def _handler(service: TokenService) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             with suppress(ConnectionError):  # whoever asked has given up
                 self.wfile.write(service.body)
-            self.close_connection = service.hangs_up
 
     return Handler
