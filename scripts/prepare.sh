@@ -34,9 +34,24 @@ install_venv() {
     package=$("$python" -I -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing $package, which $python lacks." >&2
-        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes "$package"; } >/dev/null || true
+        install_package "$package"
     fi
     "$python" -I -c 'import ensurepip, venv' 2>/dev/null && return 0
     echo "$python lacks its venv module. On Debian and Ubuntu: apt-get install $package. Then run $0 again." >&2
     return 1
+}
+
+# The tests of pages use Debian's Chromium. Without it they are skipped, or fail where CI is set.
+find_browser() {
+    command -v chromium >/dev/null && return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing chromium, for the tests of pages." >&2
+        install_package chromium
+    fi
+    command -v chromium >/dev/null && return 0
+    echo "There is no chromium, so the tests of pages are left out. On Debian and Ubuntu: apt-get install chromium." >&2
+}
+
+install_package() { # NAME; that it failed shows in that the thing is still missing
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$1"; } >/dev/null || true
 }

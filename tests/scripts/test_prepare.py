@@ -77,3 +77,22 @@ def test_a_missing_environment_is_stale(checkout: Path) -> None:
 def _is_fresh(script: Path) -> bool:
     command = [sys.executable, "-I", str(script), "--fresh", "runtime"]
     return subprocess.run(command, env={"PATH": os.defpath}, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("user", ["root", "somebody"])
+def test_a_missing_browser_is_installed_by_root_and_named_to_others(tmp_path: Path, user: str) -> None:
+    """Root gets Chromium from Debian; anybody else is told how, and the tests go on without it."""
+    tools = {
+        "id": f"echo {0 if user == 'root' else 1000}",
+        "apt-get": 'echo "$@" >> "$LOG"; : > "$BIN/chromium"; /bin/chmod +x "$BIN/chromium"',
+    }
+    for name, body in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    log = tmp_path / "log"
+    log.touch()
+    command = ["/bin/sh", "-eu", "-c", f'. "{ROOT}/scripts/prepare.sh"; find_browser']
+    env = {"PATH": str(tmp_path), "LOG": str(log), "BIN": str(tmp_path)}
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert ("chromium" in log.read_text()) == (user == "root")
+    assert ("apt-get install chromium" in said.stderr) == (user != "root")

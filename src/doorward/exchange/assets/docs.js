@@ -106,7 +106,7 @@ function endpointOf(base, method, path, operation) {
   section.append(element("h2", "Answers"), tableOf(Object.entries(operation.responses).map(([status, answer]) =>
     [status, plain(answer.description)])));
   section.append(element("h2", "Try it"), formOf(base, method, path, operation));
-  const summary = element("summary", "", element("b", method.toUpperCase()), path + " — " + operation.summary);
+  const summary = element("summary", "", element("b", method.toUpperCase()), " " + base + path + " — " + operation.summary);
   return element("details", "", summary, section);
 }
 
