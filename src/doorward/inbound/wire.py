@@ -46,6 +46,45 @@ class _Phase(Enum):
 
 
 @final
+class _Joining:
+    """What a response is written to: sends its head together with the body that follows in the same turn of the loop.
+
+    uvicorn writes the two apart, and each write is a call to the kernel and a packet for the client.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, after what is held; hold it for the rest of this turn where it is a head."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._held = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Close the connection once everything is sent."""
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Say whether the connection is going or gone."""
+        return self._transport.is_closing()
+
+
+@final
 class Wire(HttpToolsProtocol):
     """One connection of a listener."""
 
@@ -150,6 +189,7 @@ class Wire(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        cycle.transport = cast("asyncio.Transport", _Joining(self.transport, self.loop))  # all that a cycle asks of one
         super()._start_asgi_task(cycle, app)
 
     def _offers_upgrade(self) -> bool:
