@@ -9,7 +9,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Coroutine, Generator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar, final
@@ -194,9 +194,10 @@ class _Thread(threading.Thread):
 
     def stop(self) -> None:
         """End it, at once for whoever is still connected."""
-        if self._loop is not None and self.is_alive():
-            for _ in range(2):
-                self._loop.call_soon_threadsafe(self._run.stop)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # its loop has ended by itself
+                for _ in range(2):
+                    self._loop.call_soon_threadsafe(self._run.stop)
         self.join(timeout=PATIENCE)
         self._close_sockets()
 
