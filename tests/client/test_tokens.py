@@ -144,3 +144,29 @@ def test_importing_it_is_cheap() -> None:
     heavy = {"uvicorn", "uvloop", "sqlite3", "asyncpg", "sqlalchemy", "alembic", "click", "cryptography", "urllib3"}
     assert not heavy.intersection(loaded)
     assert not {"fastapi", "flask", "django", "starlette", "pytest"}.intersection(loaded)
+
+
+FORKING = """
+import os, sys
+from doorward.client import PlatformTokens
+
+url, client_id, token = sys.argv[1:]
+tokens = PlatformTokens(url, client_id, sys.stdin.read(), cache_seconds=0)
+tokens.verify(token)
+child = os.fork()
+if not child:
+    tokens.verify(token)
+    os._exit(0)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+tokens.verify(token)
+sys.exit(status)
+"""
+
+
+def test_a_server_may_fork_after_the_first_request(doorward_server: DoorwardServer) -> None:
+    """Threads and connections stay with the process that made them; the child begins anew."""
+    client_id, secret = doorward_server.client_credentials
+    token = doorward_server.exchange("ann@contoso.com").platform_token
+    command = [sys.executable, "-c", FORKING, doorward_server.base_url, client_id, token]
+    forked = subprocess.run(command, input=secret, capture_output=True, text=True, timeout=30, check=False)
+    assert forked.returncode == 0, forked.stderr
