@@ -16,15 +16,17 @@ import msgspec
 
 from benchmarks.crowd import INTROSPECT, LOGIN, Person, Provider, introspect_request, login_body, login_request
 from benchmarks.databases import Database, Places, fill, places_of
+from benchmarks.firsts import seconds_of_first
 from benchmarks.floor import Login, Part, parts_of, sample_answer
 from benchmarks.processes import LOAD_CORE, ROOT, SERVER_CORE, Child, generate, pin, python
-from benchmarks.results import EngineResults, Results, Round
+from benchmarks.results import EngineResults, Growth, Results, Round
 from doorward.protocol.jose_sign import RsaSigner
 from tests.support.programs import free_ports
 
 _LOGINS_PER_SECOND, _FIRSTS_PER_SECOND = 6000, 2500
 _STARTS = 5
 _INTROSPECTED = 2000
+_FEW, _MANY, _LATENCIES = 1000, 1_000_000, 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,13 @@ def measure(plan: Plan) -> Results:
     directory.chmod(0o755)
     try:
         with _Bench(plan, directory).open() as bench:
-            engines = [bench.measure_engine(engine) for engine in plan.engines]
-        return Results(users=plan.users, connections=plan.connections, rounds=plan.rounds, engines=engines)
+            return Results(
+                users=plan.users,
+                connections=plan.connections,
+                rounds=plan.rounds,
+                engines=[bench.measure_engine(engine) for engine in plan.engines],
+                growth=[bench.measure_growth(engine) for engine in plan.engines if plan.million],
+            )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -129,7 +136,7 @@ class _Bench:
     def _round(self, port: int, database: Database, spare: Database, number: int) -> Round:
         """Measure everything once, the floor on a database of its own."""
         plan, host = self._plan, f"127.0.0.1:{port}"
-        parts = self._parts(spare)
+        parts, first_database = self._floor_of(spare)
         logins = self._file("logins", [login_request(host, body) for body in self._logins[number]])
         firsts = self._file("firsts", [login_request(host, body) for body in self._firsts[number]])
         people = [Person(1 + n * 7919 % plan.users) for n in range(_INTROSPECTED)]
@@ -141,17 +148,40 @@ class _Bench:
             bare_login=self._load(self._bare_port, logins),
             login=self._load(port, logins),
             first=self._load(port, firsts),
+            first_database=first_database,
             bare_introspection=self._load(self._bare_port, introspections),
             introspection=self._load(port, introspections),
         )
 
-    def _parts(self, spare: Database) -> list[Part]:
-        """Measure the floor's parts on the server's core."""
+    def _floor_of(self, spare: Database) -> tuple[list[Part], float]:
+        """Measure the floor's parts on the server's core, and what a first sign-in asks of the database."""
         pin(SERVER_CORE)
         try:
-            return parts_of(self._floor, spare, self._plan.users)
+            return parts_of(self._floor, spare, self._plan.users), seconds_of_first(spare)
         finally:
             pin(LOAD_CORE)
+
+    def measure_growth(self, engine: str) -> Growth:
+        """Compare the latency of a login with a thousand and with a million users."""
+        with places_of(engine, self._directory) as places:
+            few, many = (self._filled(places, users) for users in (_FEW, _MANY))
+            with self._serving(few) as (small, small_port), self._serving(many) as (large, large_port):
+                for service, port in ((small, small_port), (large, large_port)):
+                    service.wait_for(f"http://127.0.0.1:{port + 1}/readyz")
+                pairs = [
+                    (self._latency(small_port, _FEW, number), self._latency(large_port, _MANY, number))
+                    for number in range(self._plan.rounds)
+                ]
+        p50_few, p50_many = (statistics.median(column) for column in zip(*pairs, strict=True))
+        return Growth(engine=engine, few=_FEW, many=_MANY, p50_few=p50_few, p50_many=p50_many)
+
+    def _latency(self, port: int, users: int, number: int) -> float:
+        """Give the median latency of logins of people all over the table."""
+        jobs = [(Person(1 + n * 7919 % users), n + number * _LATENCIES) for n in range(_LATENCIES)]
+        tokens = self._provider.tokens(jobs)
+        bodies = [login_body(person, token) for (person, _), token in zip(jobs, tokens, strict=True)]
+        requests = self._file("latency", [login_request(f"127.0.0.1:{port}", body) for body in bodies])
+        return generate(port, self._plan.connections, 10.0, requests).p50
 
     def _file(self, name: str, requests: Sequence[bytes]) -> Path:
         file = self._directory / name

@@ -62,8 +62,9 @@ def _table(engine: EngineResults) -> Iterator[str]:
     for name in engine.rounds[0].parts:
         yield f"| floor: {name} | | {engine.median(lambda r, n=name: r.parts[n]) * 1e6:.1f} | |"
     yield _row("floor: sum of all", engine, lambda r: 1 / r.floor)
+    yield f"| floor: statements of a first sign-in | | {engine.median(lambda r: r.first_database) * 1e6:.1f} | |"
     yield _row("**login**", engine, lambda r: r.login, lambda r: r.share)
-    yield _row("first sign-in", engine, lambda r: r.first, lambda r: r.first / r.login)
+    yield _row("first sign-in", engine, lambda r: r.first, lambda r: r.first_share)
     yield _row("bare server, body and answer of an introspection", engine, lambda r: r.bare_introspection)
     yield _row("introspection", engine, lambda r: r.introspection, lambda r: r.introspection_share)
     ready, memory = engine.ready_seconds, f"{engine.idle_memory:.1f} MiB; after all {engine.memory:.1f} MiB"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+OF_DATABASE = ("select", "four rows, durable")
+
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One round on one engine: seconds of each part of the floor, and rates per second."""
@@ -14,6 +16,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     bare_login: float
     login: float
     first: float
+    first_database: float
     bare_introspection: float
     introspection: float
 
@@ -26,6 +29,12 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     def share(self) -> float:
         """Give the logins per second as a share of the floor's."""
         return self.login * self.floor
+
+    @property
+    def first_share(self) -> float:
+        """Give the first sign-ins per second as a share of what their own statements allow."""
+        database = sum(seconds for name, seconds in self.parts.items() if name in OF_DATABASE)
+        return self.first * (self.floor - database + self.first_database)
 
     @property
     def introspection_share(self) -> float:
@@ -52,6 +61,16 @@ class EngineResults(msgspec.Struct, frozen=True, kw_only=True):
         return min(values), max(values)
 
 
+class Growth(msgspec.Struct, frozen=True, kw_only=True):
+    """How latency grows with the number of users on one engine: median seconds of a login with few and with many."""
+
+    engine: str
+    few: int
+    many: int
+    p50_few: float
+    p50_many: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One figure that must be reached: at least `bound`, or with `at_most` at most."""
@@ -74,6 +93,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     rounds: int
     engines: list[EngineResults]
+    growth: list[Growth] = []
 
     def figures(self) -> list[Figure]:
         """Give every figure that must be reached."""
@@ -88,4 +108,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
                        at_most=True),
                 Figure(name=f"{engine.engine}: MiB of memory", value=engine.memory, bound=60.0, at_most=True),
             ]  # fmt: skip
+        for growth in self.growth:
+            name = f"{growth.engine}: p50 of a login at {growth.many} users, times that at {growth.few}"
+            found.append(Figure(name=name, value=growth.p50_many / growth.p50_few, bound=1.3, at_most=True))
         return found
