@@ -27,7 +27,7 @@ READ_BUSY_TIMEOUT = 0.25
 _CACHED_STATEMENTS = 256
 # A page that is written often goes to the database file once a checkpoint, so fewer checkpoints write less: 16 MiB.
 _CHECKPOINT_PAGES = 4000
-_CACHE_KIB = 16384
+_CACHE_KIB = 8192
 _PRIMARY_CODE = 0xFF
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
 # Trouble of the database, as against SQLITE_ERROR and the constraints, which are mistakes of a statement.
