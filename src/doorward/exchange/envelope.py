@@ -16,7 +16,11 @@ from doorward.base.refusals import (
     INVALID_REQUEST,
     INVALID_SUBSCRIPTION_KEY,
     INVALID_TARGET,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
     ORGANIZATION_NOT_FOUND,
+    PAYLOAD_TOO_LARGE,
+    RATE_LIMITED,
     UNSUPPORTED_GRANT_TYPE,
     VALIDATION_ERROR,
 )
@@ -36,7 +40,9 @@ _CHALLENGES = {
     INVALID_SUBSCRIPTION_KEY: b'AzureApiManagementKey realm="auth-service", name="Ocp-Apim-Subscription-Key", '
     b'type="header"',
 }
-_TRANSPORT_ROWS = (HTTPS_REQUIRED, INVALID_SUBSCRIPTION_KEY)
+_TRANSPORT_ROWS = (
+    HTTPS_REQUIRED, INVALID_SUBSCRIPTION_KEY, METHOD_NOT_ALLOWED, NOT_FOUND, PAYLOAD_TOO_LARGE, RATE_LIMITED,
+)  # fmt: skip
 _OAUTH_CODES = {row.code for row in (INVALID_CLIENT, INVALID_REQUEST, INVALID_TARGET, UNSUPPORTED_GRANT_TYPE)}
 _encode = msgspec.json.Encoder().encode
 
@@ -111,7 +117,7 @@ def token_request_error(row: ErrorRow) -> tuple[str, int]:
 
 def _keeps_status(row: ErrorRow) -> bool:
     """Say whether a row is about the way a request came, or about us, and not about what it carries."""
-    return row in _TRANSPORT_ROWS or row.status in {404, 405, 413, 429} or row.status >= 500
+    return row in _TRANSPORT_ROWS or row.status >= 500
 
 
 def _oauth_body(visit: Visit, error: DoorwardError, oauth: str) -> dict[str, str]:
