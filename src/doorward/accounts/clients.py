@@ -53,7 +53,7 @@ async def remove_client(store: Store, client_id: str, now: float, origin: Origin
 
 async def is_client(store: Store, client_id: str, secret: str) -> bool:
     """Say whether `secret` is that of the client; the comparison takes the same time for every answer."""
-    row = await store.read(lambda cursor: cursor.one(clients.SECRET_OF, client_id))
+    row = await store.find(clients.SECRET_OF, client_id)
     expected = _NOBODY if row is None else bytes(row[0])
     return hmac.compare_digest(expected, _digest(secret)) and row is not None
 

@@ -22,7 +22,7 @@ from doorward.base.refusals import (
 )
 from doorward.base.text import cleaned, email_key
 from doorward.providers.aad import EntraIdentity, address_is_proven
-from doorward.store import Cursor, identities, organizations, users
+from doorward.store import Cursor, Store, identities, organizations, users
 
 MAX_ID = 2**63 - 1
 _SEEN_MAX = 254
@@ -67,6 +67,13 @@ class Linked:
     user: User
     organization_enabled: bool
     is_as_last_seen: bool
+
+
+async def look_up_linked(store: Store, sign_in: SignIn) -> Linked | None:
+    """Give the link of the identity, or None, outside of any transaction."""
+    who = sign_in.identity
+    row = await store.find(identities.SIGNED_IN, who.cloud, who.tid, who.oid, who.client_id)
+    return None if row is None else _linked(row, who)
 
 
 async def find_linked(cursor: Cursor, sign_in: SignIn) -> Linked | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from doorward.accounts.audit import record
 from doorward.accounts.nouns import TokenPair, User
-from doorward.accounts.resolve import SignIn, find_linked, refuse_suspended, resolve
+from doorward.accounts.resolve import SignIn, look_up_linked, refuse_suspended, resolve
 from doorward.accounts.tokens import Owner, TokenOffice
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import TOKEN_REPLAYED
@@ -45,13 +45,13 @@ class SignInDesk:
         """
         if self._rules.replay != "reject":
             return
-        if await self._store.read(lambda cursor: cursor.one(tokens.IS_SEEN, digest)) is not None:
+        if await self._store.find(tokens.IS_SEEN, digest) is not None:
             raise DoorwardError(TOKEN_REPLAYED)
 
     async def sign_in(self, sign_in: SignIn, now: float) -> tuple[User, TokenPair]:
         """Give the user and the new tokens; everything is on disk when this returns. Raises as `resolve` does."""
         if self._rules.replay != "reject":
-            linked = await self._store.read(lambda cursor: find_linked(cursor, sign_in))
+            linked = await look_up_linked(self._store, sign_in)
             if linked is not None and linked.is_as_last_seen:
                 refuse_suspended(linked)
                 pair = await self._append_tokens(sign_in, linked.user, now)

@@ -112,7 +112,7 @@ class TokenOffice:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="made for another use")
         if not claims.nbf <= now + 1 or now >= claims.exp:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="outside its times")
-        row = await self._store.read(lambda cursor: cursor.one(tokens.BY_PAIR, claims.jti))
+        row = await self._store.find(tokens.BY_PAIR, claims.jti)
         presented = None if row is None else Presented.of(row)
         if presented is None or now >= presented.access_expires_at:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="no record, or expired")
@@ -123,7 +123,7 @@ class TokenOffice:
         if _OPAQUE.fullmatch(token) is None:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="not an opaque token")
         digest = digest_of(token)
-        row = await self._store.read(lambda cursor: cursor.one(tokens.BY_PLATFORM_DIGEST, digest))
+        row = await self._store.find(tokens.BY_PLATFORM_DIGEST, digest)
         presented = None if row is None else Presented.of(row)
         if presented is None or self._clock.now() >= presented.platform_expires_at:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="no record, or expired")

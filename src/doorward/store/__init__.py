@@ -10,6 +10,7 @@ from doorward.store.sql import Append as Append
 from doorward.store.sql import Cursor as Cursor
 from doorward.store.sql import ForeignKeyViolation as ForeignKeyViolation
 from doorward.store.sql import Insert as Insert
+from doorward.store.sql import Lookup as Lookup
 from doorward.store.sql import Param as Param
 from doorward.store.sql import Row as Row
 from doorward.store.sql import Sql as Sql

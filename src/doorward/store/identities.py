@@ -4,14 +4,18 @@
 (cloud, tid, oid); `subjects(identity_id, client_id, sub)` keeps the pairwise `sub` of each audience.
 """
 
-from doorward.store.sql import Sql
+from doorward.store.sql import Lookup, Sql
 
-SIGNED_IN = Sql(
+SIGNED_IN = Lookup(
     "SELECT u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled,"
     " i.id, i.iss, i.preferred_username, i.email, i.name, s.sub"
     " FROM identities i JOIN users u ON u.id = i.user_id JOIN organizations o ON o.id = u.organization_id"
     " LEFT JOIN subjects s ON s.identity_id = i.id AND s.client_id = $4"
-    " WHERE i.cloud = $1 AND i.tid = $2 AND i.oid = $3"
+    " WHERE i.cloud = $1 AND i.tid = $2 AND i.oid = $3",
+    "text",
+    "text",
+    "text",
+    "text",
 )
 """The user of an identity, whether the organization is enabled, and what was last seen on the link."""
 

@@ -17,12 +17,14 @@ from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID
 from doorward.store.postgres_appends import Appender
 from doorward.store.postgres_connections import ATTEMPTS, FAILURES, Collision, Connection, Connections, close, judge
+from doorward.store.postgres_lookups import Finder
 from doorward.store.schema import REVISION
 from doorward.store.sql import (
     Append,
     Cursor,
     Engine,
     Insert,
+    Lookup,
     Param,
     ReadOnly,
     Row,
@@ -100,6 +102,7 @@ class PostgresStore:
         """Serve the database at `url`; nothing is opened yet. Must be called on the event loop that it will serve."""
         self._connections = Connections(url)
         self._appender = Appender(self._connections.open)
+        self._finder = Finder(self._connections.open)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -111,6 +114,11 @@ class PostgresStore:
             return await use_case(PostgresReadCursor(connection))
 
         return await self._connections.use(work)
+
+    async def find(self, lookup: Lookup, *key: Param) -> Row | None:
+        """Give the row of a key, or None, together with those of everybody who waits."""
+        self._refuse_closed()
+        return await self._finder.find(lookup, key)
 
     async def write(self, use_case: UseCase[T]) -> T:
         """Run a use case all or nothing, in a transaction of its own.
@@ -195,6 +203,7 @@ class PostgresStore:
         while self._running:
             await asyncio.wait(self._running)
         await self._appender.close()
+        await self._finder.close()
         await self._connections.close()
 
 

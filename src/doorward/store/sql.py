@@ -23,7 +23,6 @@ _PARAMETER = re.compile(r"\$(\d+)")
 _POSTGRES_TYPES = frozenset({"text", "bigint", "double precision", "bytea"})
 
 
-@final
 class Sql:
     """One portable statement."""
 
@@ -39,6 +38,27 @@ class Sql:
         lock = f" FOR UPDATE OF {for_update_of}" if for_update_of else " FOR UPDATE" if for_update else ""
         self.postgres = f"{text}{lock}"
         self.sqlite = _PARAMETER.sub(r"?\1", text)
+
+
+@final
+class Lookup(Sql):
+    """A SELECT that gives at most one row for a key, of which PostgreSQL can answer many in one round trip."""
+
+    __slots__ = ("many",)
+
+    def __init__(self, text: str, *types: str) -> None:
+        """Take the statement, and the PostgreSQL types of its parameters in their order."""
+        super().__init__(text)
+        if unknown := set(types) - _POSTGRES_TYPES:
+            raise ValueError(f"not a portable column type: {sorted(unknown)}")
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, start=1))
+        names = ", ".join(f"p{number}" for number in range(1, len(types) + 1))
+        one = _PARAMETER.sub(r"asked.p\1", text)
+        # LIMIT keeps the planner from joining whole tables: each key is looked up by its index.
+        self.many = (
+            f"SELECT asked.place, found.* FROM unnest({arrays}) WITH ORDINALITY AS asked ({names}, place)"
+            f" CROSS JOIN LATERAL ({one} LIMIT 1) AS found"
+        )
 
 
 @final
@@ -119,6 +139,13 @@ class Store(Protocol):
         """Run a use case that only reads; every write that was answered before is seen.
 
         Each statement sees one moment; two statements may see two, so what must agree is read by one statement.
+        """
+        ...
+
+    async def find(self, lookup: Lookup, *key: Param) -> Row | None:
+        """Give the row of a key, or None; every write that was answered before is seen.
+
+        Where the database is asked over a wire, those who wait at the same moment share one question.
         """
         ...
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from doorward.store.sql import Append, Cursor, Engine, Sql, StoreClosed, UseCase, unavailable
+from doorward.store.sql import Append, Cursor, Engine, Lookup, Param, Row, Sql, StoreClosed, UseCase, unavailable
 from doorward.store.sqlite_connections import SqliteReadCursor
 from doorward.store.sqlite_writer import Writer
 
@@ -42,6 +42,12 @@ class SqliteStore:
         if self._closed:
             raise unavailable(StoreClosed(), "")
         return await use_case(self._read_cursor)
+
+    async def find(self, lookup: Lookup, *key: Param) -> Row | None:
+        """Give the row of a key, or None, here on the event loop."""
+        if self._closed:
+            raise unavailable(StoreClosed(), "")
+        return await self._read_cursor.one(lookup, *key)
 
     async def write(self, use_case: UseCase[T]) -> T:
         """Run a use case all or nothing."""

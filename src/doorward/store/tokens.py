@@ -4,7 +4,7 @@ A family is born by an exchange and ends at a fixed time; each refresh adds a pa
 SHA-256 is stored; of the JWT only its `jti`, which is the id of the pair.
 """
 
-from doorward.store.sql import Insert, Sql
+from doorward.store.sql import Insert, Lookup, Sql
 
 ADD_FAMILY = Insert(
     "families",
@@ -34,7 +34,7 @@ ADD_PAIR = Insert(
     },
 )
 ADD_SEEN = Insert("seen_tokens", {"digest": "bytea", "expires_at": "double precision"}, unique=("digest",))
-IS_SEEN = Sql("SELECT 1 FROM seen_tokens WHERE digest = $1")
+IS_SEEN = Lookup("SELECT 1 FROM seen_tokens WHERE digest = $1", "bytea")
 
 _PRESENTED = (
     "SELECT p.id, p.generation, p.issued_at, p.access_expires_at, p.platform_expires_at, p.revoked_at,"
@@ -43,8 +43,8 @@ _PRESENTED = (
     " FROM pairs p JOIN families f ON f.id = p.family_id JOIN users u ON u.id = f.user_id"
     " JOIN organizations o ON o.id = u.organization_id"
 )
-BY_PAIR = Sql(f"{_PRESENTED} WHERE p.id = $1")
-BY_PLATFORM_DIGEST = Sql(f"{_PRESENTED} WHERE p.platform_digest = $1")
+BY_PAIR = Lookup(f"{_PRESENTED} WHERE p.id = $1", "text")
+BY_PLATFORM_DIGEST = Lookup(f"{_PRESENTED} WHERE p.platform_digest = $1", "bytea")
 
 LOCK_FAMILY = Sql("SELECT id FROM families WHERE id = $1", for_update=True)
 """Two refreshes of one family take turns from here on."""
