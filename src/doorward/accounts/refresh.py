@@ -48,12 +48,18 @@ class RefreshDesk:
         """
         presented = await self._office.read_access_token(token)
         if presented.pair_revoked_at is not None or presented.family_revoked_at is not None:
-            raise DoorwardError(INVALID_ACCESS_TOKEN, reason="revoked")
+            raise self._revoked(presented)
         self._recheck(presented)
         outcome = await self._store.write(lambda cursor: self._rotate(cursor, presented, now, origin))
         if isinstance(outcome, _Reused):
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="a rotated generation was used again", family="revoked")
         return presented, outcome
+
+    def _revoked(self, presented: Presented) -> DoorwardError:
+        """Say why a revoked token is refused: with its registration gone, that is the more helpful reason."""
+        if self._find_registration(presented.client_id) is None:
+            return DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
+        return DoorwardError(INVALID_ACCESS_TOKEN, reason="revoked")
 
     def _recheck(self, presented: Presented) -> None:
         refuse_suspended_owner(presented)

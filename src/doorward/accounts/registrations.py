@@ -15,7 +15,7 @@ from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
 from doorward.base.text import domain_key, guid
 from doorward.providers.aad import MICROSOFT_AUDIENCES
-from doorward.store import Cursor, Sql, Store, UniqueViolation, changes, registrations
+from doorward.store import Cursor, Store, UniqueViolation, changes, registrations, tokens
 
 CHANGE_KIND = "registrations"
 
@@ -98,12 +98,28 @@ async def add_registration(
 async def set_registration_enabled(store: Store, client_id: str, now: float, origin: Origin, *, enabled: bool) -> None:
     """Let a registration exchange, or not; raises `DoorwardError` (`not_there`)."""
     event = "audience.changed" if enabled else "audience.disabled"
-    await _change(store, client_id, now, origin, event, registrations.SET_ENABLED, (int(enabled), now))
+
+    async def change(cursor: Cursor) -> None:
+        if not await cursor.run(registrations.SET_ENABLED, _folded(client_id), int(enabled), now):
+            raise DoorwardError(NOT_THERE, client_id=client_id)
+        await _announce(cursor, event, _folded(client_id), now, origin)
+
+    await store.write(change)
 
 
 async def remove_registration(store: Store, client_id: str, now: float, origin: Origin) -> None:
-    """Remove a registration; tokens issued through it are dead from then on. Raises `DoorwardError` (`not_there`)."""
-    await _change(store, client_id, now, origin, "audience.removed", registrations.REMOVE, ())
+    """Remove a registration and revoke what was issued through it; raises `DoorwardError` (`not_there`).
+
+    The families are revoked so that adding the same client ID again brings none of them back to life.
+    """
+
+    async def remove(cursor: Cursor) -> None:
+        if not await cursor.run(registrations.REMOVE, _folded(client_id)):
+            raise DoorwardError(NOT_THERE, client_id=client_id)
+        await cursor.run(tokens.REVOKE_OF_CLIENT, _folded(client_id), now)
+        await _announce(cursor, "audience.removed", _folded(client_id), now, origin)
+
+    await store.write(remove)
 
 
 async def set_tenants(
@@ -212,23 +228,6 @@ async def _insert(cursor: Cursor, new: NewRegistration, now: float) -> int:
     for domain, owner in new.domains:
         await cursor.run(registrations.ADD_DOMAIN, number, domain, owner)
     return number
-
-
-async def _change(
-    store: Store,
-    client_id: str,
-    now: float,
-    origin: Origin,
-    event: str,
-    statement: Sql,
-    values: tuple[int | float, ...],
-) -> None:
-    async def change(cursor: Cursor) -> None:
-        if not await cursor.run(statement, _folded(client_id), *values):
-            raise DoorwardError(NOT_THERE, client_id=client_id)
-        await _announce(cursor, event, _folded(client_id), now, origin)
-
-    await store.write(change)
 
 
 async def _announce(cursor: Cursor, event: str, client_id: str, now: float, origin: Origin) -> None:

@@ -50,7 +50,8 @@ def rotate(*, discard_unreadable: bool) -> None:
 
     async def work(office: "BackOffice") -> str:
         await office.load_ring(discard_unreadable=discard_unreadable)
-        kid = (await office.ring.rotate()).key.kid
+        # Where nothing was left to open, loading has just begun a new ring.
+        kid = office.ring.newborn or (await office.ring.rotate()).key.kid
         await office.store.append([record("keys.rotated", office.clock.now(), OPERATOR, detail=kid)])
         return kid
 

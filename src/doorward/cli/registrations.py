@@ -129,7 +129,7 @@ def disable(*, client_id: str) -> None:
 @registrations.command()
 @click.argument("client_id")
 def remove(*, client_id: str) -> None:
-    """Remove a registration; the tokens issued through it are dead from then on."""
+    """Remove a registration; the tokens issued through it are revoked."""
     in_back_office(lambda office: remove_registration(office.store, client_id, office.clock.now(), OPERATOR))
     click.echo(f"The registration of {client_id} is removed.")
 

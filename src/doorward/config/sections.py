@@ -307,6 +307,6 @@ class OutboundSettings:
     ca_file: str = row(
         PATH,
         "",
-        "PEM file with certificate authorities to trust in place of the system's, for providers behind an inspecting "
+        "PEM file with certificate authorities to trust beside the system's, for providers behind an inspecting "
         "proxy. `HTTPS_PROXY` and `NO_PROXY` are honoured. A relative path starts at the current directory.",
     )

@@ -182,7 +182,8 @@ def origin_of(visit: Visit) -> Origin:
 
 def _with_facts(subject: Subject, refusal: DoorwardError) -> Subject:
     """Add what a refusal says of a token that was refused before its identity was accepted."""
-    known = {name: value for name in ("client_id", "tid") if isinstance(value := refusal.facts.get(name), str)}
+    names = ("client_id", "cloud", "tid", "oid", "kid")
+    known = {name: value for name in names if isinstance(value := refusal.facts.get(name), str)}
     return subject if subject.client_id else replace(subject, **known)
 
 

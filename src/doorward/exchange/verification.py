@@ -89,11 +89,11 @@ class Verification:
         if registration is None:
             raise DoorwardError(AUDIENCE_MISMATCH, client_id=identity.client_id)
         if self._max_token_age and now - identity.issued_at > self._max_token_age + self._leeway:
-            raise DoorwardError(TOKEN_EXPIRED, reason="older than token_service.max_token_age")
+            raise DoorwardError(TOKEN_EXPIRED, reason="older than token_service.max_token_age", **_who(identity))
         if not registration.admits(identity.tid):
-            raise DoorwardError(TENANT_NOT_ALLOWED, tid=identity.tid, client_id=identity.client_id)
+            raise DoorwardError(TENANT_NOT_ALLOWED, **_who(identity))
         if identity.is_guest and not registration.allow_guests:
-            raise DoorwardError(GUEST_NOT_ALLOWED, tid=identity.tid, client_id=identity.client_id)
+            raise DoorwardError(GUEST_NOT_ALLOWED, **_who(identity))
         return registration
 
     def _cloud_of(self, client_id: str) -> str | None:
@@ -133,6 +133,17 @@ class Verification:
         if signer.authority.version != "1.0" or signer.authority.keys_v2 is None:
             return signer
         return Signer(authority=signer.authority, key=signer.key, keys_v2=self._keys.key_set(signer.authority.keys_v2))
+
+
+def _who(identity: EntraIdentity) -> dict[str, Any]:
+    """Give what the log and the audit trail keep of an identity that was refused: identifiers, no names."""
+    return {
+        "client_id": identity.client_id,
+        "cloud": identity.cloud,
+        "tid": identity.tid,
+        "oid": identity.oid,
+        "kid": identity.kid,
+    }
 
 
 def _refusal_of(refused: TokenRefused) -> DoorwardError:

@@ -70,6 +70,8 @@ class KeyRing:
         self._entries: tuple[RingEntry, ...] = ()
         self._by_header: dict[bytes, TokenKey] = {}
         self._active: TokenKey | None = None
+        self.newborn: str | None = None
+        """The key with which `load` had to begin, because there was none of the configured algorithm."""
         self._reloaded_at = clock.monotonic()
 
     async def load(self) -> None:
@@ -79,7 +81,7 @@ class KeyRing:
         """
         await self.reload()
         if self._active is None:
-            await self.rotate()
+            self.newborn = (await self.rotate()).key.kid
 
     async def reload(self) -> None:
         """Read the ring again, as another process may have changed it; raises as `load` does."""
