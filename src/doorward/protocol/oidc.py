@@ -60,6 +60,10 @@ class VerifiedClaims(Mapping[str, object]):
         """Count the claims."""
         return len(self._claims)
 
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override] - Mapping's has two overloads
+        """Give the claim called `name`, or `default`; Mapping's own way to an absent one is an exception."""
+        return self._claims.get(name, default)
+
     def text(self, name: str) -> str | None:
         """Give a claim that is a string, or None when it is absent or null."""
         value = self._claims.get(name)

@@ -28,6 +28,7 @@ _CACHED_STATEMENTS = 256
 # A page that is written often goes to the database file once a checkpoint, so fewer checkpoints write less: 16 MiB.
 _CHECKPOINT_PAGES = 4000
 _CACHE_KIB = 8192
+_READ_CACHE_KIB = 4096
 _PRIMARY_CODE = 0xFF
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
 # Trouble of the database, as against SQLITE_ERROR and the constraints, which are mistakes of a statement.
@@ -100,7 +101,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=_CACHED_STATEMENTS,
     )
-    return _prepared(connection, "query_only = ON")
+    return _prepared(connection, "query_only = ON", f"cache_size = -{_READ_CACHE_KIB}")
 
 
 def judge(error: sqlite3.Error) -> Exception:
