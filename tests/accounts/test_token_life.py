@@ -28,7 +28,7 @@ from doorward.accounts.tokens import (
     revoke_family,
     revoke_pair,
 )
-from doorward.accounts.users import NewUser, add_user, set_user_enabled
+from doorward.accounts.users import NewUser, add_user, link_user, set_user_enabled
 from doorward.base.clock import FrozenClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.errors import DoorwardError
@@ -120,7 +120,8 @@ class World:
         await add_registration(store, registration(), BUILT_IN, NOW, ORIGIN)
         for email in PEOPLE:
             new = NewUser(email=email, full_name=None, organization_id=1, role="user", verified=True)
-            await add_user(store, new, NOW, ORIGIN)
+            user = await add_user(store, new, NOW, ORIGIN)
+            await link_user(store, user.id, "global", CONTOSO, oid_of(CONTOSO, email), NOW, ORIGIN)
         await store.close()
         await self.open()
 

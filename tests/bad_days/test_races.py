@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from doorward.accounts.nouns import Origin
+from doorward.accounts.users import NewUser, add_user, unlink_user
 from doorward.emulator.people import CONTOSO
 from doorward.store import Sql, Store
 from tests.support.houses import JANE, House, pretend_entra, running_house
@@ -47,6 +49,41 @@ async def _contest(house: House, number: int) -> None:
         house.caller.login(house.mint(email), email), house.caller.login(house.mint(email, claims=other), email)
     )
     assert sorted((a.status, a.code) for a in answers) == [(200, None), (409, "identity_conflict")]
+
+
+async def test_of_many_identities_with_one_known_address_one_is_linked(database_url: str) -> None:
+    """An account that may be linked by its address is linked to one identity, however many come at once."""
+    async with running_house(database_url) as house:
+        for number in range(4):
+            email = f"known{number}@contoso.com"
+            new = NewUser(email=email, full_name=None, organization_id=1, role="user", verified=True)
+            await add_user(house.back.store, new, house.now, Origin())
+            oids = [f"0dd00000-0000-4000-8{number:03}-{other:012}" for other in range(6)]
+            tokens = [house.mint(email, claims={"oid": oid}) for oid in oids]
+            answers = await asyncio.gather(*(house.caller.login(token, email) for token in tokens))
+            expected = {(200, None): 1, (409, "identity_conflict"): 5}
+            assert Counter((answer.status, answer.code) for answer in answers) == expected
+        assert len(await house.rows("SELECT id FROM identities")) == 4
+
+
+async def test_few_first_sign_ins_of_one_person_all_succeed(database_url: str) -> None:
+    """Whoever loses the race to create or link reads the winner's link: never a conflict with oneself."""
+    async with running_house(database_url) as house:
+        for number in range(25):
+            tokens = [house.mint(f"p{number}@contoso.com", nonce=str(copy)) for copy in range(4)]
+            answers = await asyncio.gather(*(house.caller.login(t, f"p{number}@contoso.com") for t in tokens))
+            assert {(answer.status, answer.code) for answer in answers} == {(200, None)}
+
+
+async def test_a_family_beside_an_unlink_does_not_outlive_it(database_url: str) -> None:
+    """A sign-in that read the link before it was taken away gets tokens that count for nothing."""
+    async with running_house(database_url) as house:
+        access, platform = await house.pair()
+        unlinking = unlink_user(house.back.store, 1, house.now, Origin())
+        late = [house.caller.login(house.mint(nonce=str(number))) for number in range(8)]
+        answers, _ = await asyncio.gather(asyncio.gather(*late), unlinking)
+        given = [t for a in answers if a.status == 200 for t in (a.data["access_token"],)]
+        assert not any([await house.is_active(token) for token in (access, platform, *given)])
 
 
 async def test_reject_mode_lets_one_of_many_uses_through(database_url: str) -> None:

@@ -1,10 +1,13 @@
 """Platform tokens in the database of a command line, as an exchange would have issued them."""
 
 import asyncio
+from contextlib import suppress
 
-from doorward.accounts.nouns import TokenPair
+from doorward.accounts.nouns import Origin, TokenPair
 from doorward.accounts.tokens import Owner
+from doorward.accounts.users import link_user
 from doorward.base.clock import FrozenClock, SystemClock
+from doorward.base.errors import DoorwardError
 from doorward.config.loading import Options, load
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID
 from doorward.house import open_back_office
@@ -25,6 +28,8 @@ def issue(user_id: int, *, ago: float = 0) -> TokenPair:
             )
             pair, rows = back.office.issue(owner, clock.now())
             await back.store.append(rows)
+            with suppress(DoorwardError):  # the second time the link is there
+                await link_user(back.store, user_id, "global", CONTOSO, OID, clock.now(), Origin())
             return pair
 
     pair = asyncio.run(work())

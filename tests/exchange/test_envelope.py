@@ -66,14 +66,14 @@ def test_unknown_organization() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.code)
 def test_every_refusal(row: ErrorRow) -> None:
-    """Every row gives an envelope without facts, never cached, and every 401 a challenge."""
+    """Every row gives an envelope without facts, never cached; every 401 and every misused bearer a challenge."""
     reply = refuse(PLAIN, DoorwardError(row, reason="never-repeat-me"))
     headers = dict(reply.headers)
     assert reply.status == row.status
     assert b"never-repeat-me" not in reply.body
     assert list(body_of(reply)) == ["success", "message", "detail", "data", "error"]
     assert headers[b"cache-control"] == b"no-store"
-    assert (b"www-authenticate" in headers) == (row.status == 401)
+    assert (b"www-authenticate" in headers) == (row.status == 401 or row.code == "malformed_request")
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_account_mark(value: object) -> None:
         {"preferred_username": "+49 170 1234567"}, {"sub": "s" * 255}, {"exp": NOW + 0.5}, {"groups": []},
         {"hasgroups": True}, {"azp": CLIENT}, {"appid": CLIENT}, {"nonce": "n"}, {"email_verified": True},
         {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://evil.example"}}},
-        {"aio": 1, "rh": None, "uti": [], "sid": {}, "auth_time": "x", "at_hash": 1}, {"tid": TENANT.upper()},
+        {"aio": 1, "rh": None, "uti": [], "sid": {}, "auth_time": "x", "at_hash": 1},
     ],
 )  # fmt: skip
 def test_what_is_not_a_fault(changes: dict[str, object]) -> None:
@@ -235,6 +235,8 @@ def test_look_alike_issuers(issuer: str) -> None:
         ({"ver": ""}, VERSION),
         ({"ver": " 2.0"}, VERSION),
         ({"iss": V1.replace("{tenantid}", TENANT)}, VERSION),
+        ({"tid": TENANT.upper()}, ISSUER),
+        ({"tid": TENANT.upper(), "iss": ISS.replace(TENANT, TENANT.upper())}, ISSUER),
         ({"iss": V2_USGOV.replace("{tenantid}", TENANT)}, "signature"),
     ],
 )

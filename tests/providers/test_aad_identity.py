@@ -23,7 +23,7 @@ def authoritative(*domains: str) -> Callable[[str], bool]:
 
 def test_identity() -> None:
     """The key of a person is cloud, tenant and object, in canonical spelling; the rest is for display."""
-    found = identity(tid=TENANT.upper(), oid=OID.upper(), aud=CLIENT.upper())
+    found = identity(oid=OID.upper(), aud=CLIENT.upper())
     assert (found.cloud, found.tid, found.oid, found.client_id) == ("global", TENANT, OID, CLIENT)
     assert (found.issued_at, found.expires_at) == (NOW - 300, NOW + 3600)
     assert (found.name, found.username, found.kid) == ("Jane Doe", "jane@contoso.com", "kid-shared")

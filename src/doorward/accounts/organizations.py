@@ -8,6 +8,7 @@ from doorward.base.text import NAME_MAX, has_hidden
 from doorward.store import Cursor, Store, UniqueViolation, organizations
 
 MAX_ID = 2**53 - 1
+ATTEMPTS = 8
 
 
 def checked_name(name: str) -> str:
@@ -34,10 +35,14 @@ async def add_organization(store: Store, name: str, number: int | None, now: flo
         await cursor.insert(insert, *row)
         return Organization(id=chosen, name=name, enabled=True)
 
-    try:
-        return await store.write(add)
-    except UniqueViolation as error:
-        raise DoorwardError(ALREADY_THERE, organization=name, id=number) from error
+    for _ in range(ATTEMPTS):
+        try:
+            return await store.write(add)
+        except UniqueViolation as error:
+            # Where the next free id was chosen, somebody else may have been given the same one.
+            if number is not None or "id" not in error.columns:
+                raise DoorwardError(ALREADY_THERE, organization=name, id=number) from error
+    raise DoorwardError(ALREADY_THERE, organization=name)
 
 
 async def set_organization_enabled(store: Store, number: int, now: float, origin: Origin, *, enabled: bool) -> None:

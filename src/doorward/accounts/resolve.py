@@ -121,7 +121,11 @@ async def _link_or_create(cursor: Cursor, sign_in: SignIn, now: float, default_o
 
 
 async def _link_existing(cursor: Cursor, sign_in: SignIn, user: User, now: float) -> None:
-    if await cursor.one(identities.OF_USER, user.id) is not None:
+    who = sign_in.identity
+    links = {tuple(row) for row in await cursor.all(identities.KEYS_OF_USER, user.id)}
+    if (who.cloud, who.tid, who.oid) in links:
+        return  # another sign-in of the same person has just made the link
+    if links:
         raise DoorwardError(IDENTITY_CONFLICT, user_id=user.id)
     obstacle = _obstacle_to_linking(sign_in, user)
     if obstacle is not None:

@@ -16,6 +16,7 @@ from doorward.base.refusals import (
     INVALID_REQUEST,
     INVALID_SUBSCRIPTION_KEY,
     INVALID_TARGET,
+    MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     ORGANIZATION_NOT_FOUND,
@@ -35,6 +36,7 @@ _PROBLEM: Headers = ((b"content-type", b"application/problem+json"), (b"cache-co
 _REALM = b'Bearer realm="auth-service"'
 _CHALLENGES = {
     AUTHENTICATION_REQUIRED: _REALM,
+    MALFORMED_REQUEST: _REALM + b', error="invalid_request"',
     INVALID_CLIENT: b'Basic realm="auth-service"',
     # The words of Azure's own gateway. A Bearer challenge would send a client off to renew tokens that are good.
     INVALID_SUBSCRIPTION_KEY: b'AzureApiManagementKey realm="auth-service", name="Ocp-Apim-Subscription-Key", '
@@ -137,7 +139,7 @@ def _transport_error(row: ErrorRow) -> str:
 
 
 def _challenge(error: DoorwardError) -> Headers:
-    """Every 401 names the scheme that would help (RFC 9110 section 15.5.2, RFC 6750 section 3)."""
+    """Every 401 names the scheme that would help, and what is wrong with a bearer (RFC 9110 15.5.2, RFC 6750 3)."""
     if error.row in _CHALLENGES:
         return ((b"www-authenticate", _CHALLENGES[error.row]),)
     if error.row.status == 401:

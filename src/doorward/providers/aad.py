@@ -248,8 +248,10 @@ def address_is_proven(identity: EntraIdentity, address: str, is_authoritative: C
 
 
 def _check_issuer(claims: Mapping[str, object], signers: tuple[Signer, ...]) -> tuple[Signer, ...]:
-    tenant = cast("str", guid(claims["tid"]))
-    fitting = tuple(s for s in signers if s.authority.issuer_of(tenant) == claims["iss"])
+    # Entra writes tenants in lower case; another spelling of the same GUID is another issuer (reference 2.1).
+    tenant = cast("str", claims["tid"])
+    is_canonical = guid(tenant) == tenant
+    fitting = tuple(s for s in signers if is_canonical and s.authority.issuer_of(tenant) == claims["iss"])
     if not fitting:
         raise TokenRefused(ISSUER, "iss is not the issuer of a configured cloud for the tenant in tid", Fault.ISSUER)
     return fitting

@@ -23,6 +23,7 @@ OF_USER = Sql(
     "SELECT id, cloud, tid, oid, preferred_username, email, name, linked_at, seen_at FROM identities"
     " WHERE user_id = $1 ORDER BY id"
 )
+KEYS_OF_USER = Sql("SELECT cloud, tid, oid FROM identities WHERE user_id = $1")
 OWNER = Sql("SELECT user_id FROM identities WHERE cloud = $1 AND tid = $2 AND oid = $3")
 ADD = Sql(
     "INSERT INTO identities (cloud, tid, oid, user_id, iss, preferred_username, email, name, linked_at, seen_at)"

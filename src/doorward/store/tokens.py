@@ -42,7 +42,11 @@ _PRESENTED = (
     " u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled"
     " FROM pairs p JOIN families f ON f.id = p.family_id JOIN users u ON u.id = f.user_id"
     " JOIN organizations o ON o.id = u.organization_id"
+    " JOIN identities i ON i.cloud = f.cloud AND i.tid = f.tid AND i.oid = f.oid AND i.user_id = f.user_id"
 )
+"""A token counts only as long as the identity it was issued through is linked to its user: a sign-in that ran beside an
+`unlink` may have stored its family after the others were revoked."""
+
 BY_PAIR = Lookup(f"{_PRESENTED} WHERE p.id = $1", "text")
 BY_PLATFORM_DIGEST = Lookup(f"{_PRESENTED} WHERE p.platform_digest = $1", "bytea")
 
@@ -70,3 +74,13 @@ SWEEP_SEEN = Sql(
     "DELETE FROM seen_tokens WHERE digest IN"
     " (SELECT digest FROM seen_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT 500)"
 )
+SWEEP_PAIRS = Sql(
+    "DELETE FROM pairs WHERE id IN (SELECT id FROM"
+    " (SELECT id, access_expires_at, platform_expires_at FROM pairs ORDER BY id LIMIT 500) AS oldest"
+    " WHERE access_expires_at < $1 AND platform_expires_at < $1)"
+)
+"""Delete those among the oldest pairs of which both tokens have expired.
+
+An id begins with the time at which it was made (`entropy.ordered_id`), so the oldest stand first in the primary key,
+and neither an index on the times nor a look at the living is needed.
+"""

@@ -9,7 +9,8 @@ from doorward.store.sql import Sql
 COLUMNS = "id, email, full_name, organization_id, role, verified, enabled, created_at"
 ALL = Sql(f"SELECT {COLUMNS} FROM users ORDER BY id")
 BY_ID = Sql(f"SELECT {COLUMNS} FROM users WHERE id = $1")
-BY_EMAIL = Sql(f"SELECT {COLUMNS} FROM users WHERE email_key = $1")
+BY_EMAIL = Sql(f"SELECT {COLUMNS} FROM users WHERE email_key = $1", for_update=True)
+"""The account of an address, held until the use case ends: two identities must not link to it side by side."""
 ADD = Sql(
     "INSERT INTO users (email, email_key, full_name, organization_id, role, verified, enabled, created_at, updated_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7) RETURNING id"
