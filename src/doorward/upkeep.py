@@ -39,7 +39,7 @@ class Upkeep:
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Give what is to run beside the listeners until the process ends."""
-        return [self._back.provider_keys.run(), self._follow(), self._sweep(), self._audit_key_events()]
+        return [self._back.provider_keys.run(), self._follow(), self._prove(), self._sweep(), self._audit_key_events()]
 
     def note_keys(self) -> None:
         """Put what is known of the providers' key sets into the numbers."""
@@ -65,8 +65,16 @@ class Upkeep:
             except DoorwardError as error:
                 self._note_store_away(error)
             else:
-                self._metrics.store(is_up=True)
+                self._metrics.store(is_up=not self._back.store.in_trouble)
                 self._failed_reads = 0
+
+    async def _prove(self) -> None:
+        """Try, as long as a write has been refused, whether the database takes one again."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            if self._back.store.in_trouble:
+                with suppress(DoorwardError):  # whoever needed the write has reported the outage
+                    await self._back.store.ping()
 
     def _due(self) -> set[str]:
         """Give what is read again whether or not anybody told of a change."""

@@ -48,6 +48,26 @@ async def test_server_away_and_back(postgres_store: Store, postgres_url: str, po
     await postgres_store.ping()
 
 
+async def test_ping_notices_a_full_disk(postgres_store: Store, postgres_url: str) -> None:
+    """After a write for which the server has no room the store is in trouble, until a write succeeds."""
+    function = "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END"
+    other = await asyncpg.connect(postgres_url)
+    await other.execute(f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ {function} $$")
+    for table in ("key_sets", "seen_tokens"):
+        await other.execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()")
+    await postgres_store.ping()
+    with pytest.raises(DoorwardError, match="store_unavailable"):
+        await postgres_store.append([rows.seen(b"a")])
+    with pytest.raises(DoorwardError, match="store_unavailable"):
+        await postgres_store.ping()
+    assert postgres_store.in_trouble
+    await other.execute("DROP FUNCTION refuse CASCADE")
+    await other.close()
+    await postgres_store.ping()
+    assert not postgres_store.in_trouble
+    assert await postgres_store.read(lambda cursor: rows.count(cursor, rows.COUNT_KEY_SETS)) == 0
+
+
 async def test_connections_lost_in_idleness(
     postgres_store: Store, postgres_url: str, postgres_server: PostgresServer
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doorward.base.errors import DoorwardError
-from doorward.store import Cursor, Sql, Store, open_store
+from doorward.store import Cursor, Sql, Store, UniqueViolation, open_store
 from doorward.store.sqlite import SqliteStore
 from doorward.store.sqlite_connections import connect_reader, connect_writer
 from tests.store import rows
@@ -101,6 +101,36 @@ async def test_disk_full(sqlite_url: str) -> None:
     writer.execute("PRAGMA max_page_count = 1000000")
     await store.write(lambda cursor: rows.add_user(cursor, "later@example.com"))
     await store.close()
+
+
+async def test_ping_notices_a_full_disk(sqlite_url: str) -> None:
+    """After a write that found no room the store is in trouble, until there is room for more than a little again."""
+    await (await open_store(sqlite_url, auto_migrate=True)).close()
+    writer = connect_writer(path_of(sqlite_url))
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    store = SqliteStore(path_of(sqlite_url), writer, connect_reader(path_of(sqlite_url)))
+    await store.ping()
+    with pytest.raises(DoorwardError, match="store_unavailable"):
+        await store.write(lambda cursor: rows.add_user(cursor, "long@" * 2000))
+    for limit in (pages, pages + 4):
+        writer.execute(f"PRAGMA max_page_count = {limit}")
+        with pytest.raises(DoorwardError, match="store_unavailable"):
+            await store.ping()
+        assert store.in_trouble
+    writer.execute("PRAGMA max_page_count = 1000000")
+    await store.ping()
+    assert not store.in_trouble
+    assert await store.read(lambda cursor: rows.count(cursor, rows.COUNT_KEY_SETS)) == 0
+    await store.close()
+
+
+async def test_a_refusal_of_its_own_is_no_trouble(sqlite_store: Store) -> None:
+    """What a use case or a constraint refuses says nothing about the database."""
+    await sqlite_store.append([rows.seen(b"a")])
+    with pytest.raises(UniqueViolation):
+        await asyncio.gather(*(sqlite_store.write(rows.add_user) for _ in range(2)))
+    assert not sqlite_store.in_trouble
 
 
 async def test_two_processes_on_one_file(sqlite_store: Store, sqlite_url: str) -> None:

@@ -18,6 +18,7 @@ from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID
 from doorward.store.postgres_appends import Appender
 from doorward.store.postgres_connections import ATTEMPTS, FAILURES, Collision, Connection, Connections, close, judge
 from doorward.store.postgres_lookups import Finder
+from doorward.store.proving import is_trouble, prove_writable
 from doorward.store.schema import REVISION
 from doorward.store.sql import (
     Append,
@@ -105,6 +106,7 @@ class PostgresStore:
         self._finder = Finder(self._connections.open)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self.in_trouble = False
 
     async def read(self, use_case: UseCase[T]) -> T:
         """Run a use case that only reads."""
@@ -126,16 +128,24 @@ class PostgresStore:
         It runs to its end even when the one who waits for it goes away.
         """
         self._refuse_closed()
-        return await self._sheltered(self._transact(use_case))
+        return await self._sheltered(self._noting(self._transact(use_case)))
 
     async def append(self, rows: Sequence[Append]) -> list[bool]:
         """Append rows, all or none, together with those of everybody who waits."""
         self._refuse_closed()
-        return await self._appender.append(rows) if rows else []
+        return await self._noting(self._appender.append(rows)) if rows else []
 
     def _refuse_closed(self) -> None:
         if self._closed:
             raise unavailable(StoreClosed(), "")
+
+    async def _noting(self, work: Coroutine[Any, Any, T]) -> T:
+        """Give the outcome of a write, and remember trouble of the database."""
+        try:
+            return await work
+        except DoorwardError as error:
+            self.in_trouble = self.in_trouble or is_trouble(error)
+            raise
 
     async def _sheltered(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.get_running_loop().create_task(work)
@@ -163,10 +173,16 @@ class PostgresStore:
             raise unavailable(error, str(error)) from error
 
     async def ping(self) -> None:
-        """Ask whether the server answers and accepts writes; raises if not."""
+        """Ask whether the server answers and accepts writes; raises if not.
+
+        Where a write was refused before, it tries one: a full disk shows in nothing else.
+        """
         row = await self.read(_ask)
         if row is None or row[1]:
             raise unavailable(RuntimeError(), "no schema" if row is None else "read-only replica")
+        if self.in_trouble:
+            await prove_writable(self)
+            self.in_trouble = False
 
     async def revision(self) -> str | None:
         """Give the revision of the schema, None without one.

@@ -135,6 +135,11 @@ class Store(Protocol):
 
     engine: Engine
 
+    @property
+    def in_trouble(self) -> bool:
+        """Say whether a write was refused for trouble of the database, and `ping` has not found it over since."""
+        ...
+
     async def read(self, use_case: UseCase[T]) -> T:
         """Run a use case that only reads; every write that was answered before is seen.
 
@@ -167,7 +172,10 @@ class Store(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Ask whether the database can be read and written now; raises if not."""
+        """Ask whether the database can be read and written now; raises if not.
+
+        Where a write was refused before, it tries one: a full disk shows in nothing else.
+        """
         ...
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from doorward.store.proving import prove_writable
 from doorward.store.sql import Append, Cursor, Engine, Lookup, Param, Row, Sql, StoreClosed, UseCase, unavailable
 from doorward.store.sqlite_connections import SqliteReadCursor
 from doorward.store.sqlite_writer import Writer
@@ -36,6 +37,11 @@ class SqliteStore:
         self._read_cursor: Cursor = SqliteReadCursor(reader)
         self._writer = Writer(writer, self._loop)
         self._closed = False
+
+    @property
+    def in_trouble(self) -> bool:
+        """Say whether a write was refused for trouble of the database, and `ping` has not found it over since."""
+        return self._writer.in_trouble
 
     async def read(self, use_case: UseCase[T]) -> T:
         """Run a use case that only reads, here on the event loop."""
@@ -67,7 +73,10 @@ class SqliteStore:
         return waiter
 
     async def ping(self) -> None:
-        """Ask whether the file is still there, readable, and free to be written; raises if not."""
+        """Ask whether the file is still there, readable, and free to be written; raises if not.
+
+        Where a write was refused before, it tries one: a full disk shows in nothing else.
+        """
         try:
             identity = _file_identity(self._path)
         except OSError as error:
@@ -76,6 +85,9 @@ class SqliteStore:
             raise unavailable(FileNotFoundError(), "replaced or not writable")
         await self.read(_ask)
         await self.write(_ask)
+        if self.in_trouble:
+            await prove_writable(self)
+            self._writer.in_trouble = False
 
     async def close(self) -> None:
         """Finish what was queued, then close the file."""

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import STORE_UNAVAILABLE
+from doorward.store.proving import is_trouble
 from doorward.store.sql import Append, UseCase, UseCaseSuspended, UseCaseWentOn, unavailable
 from doorward.store.sqlite_connections import SqliteCursor, judge
 
@@ -59,10 +60,14 @@ class Writer:
     """The one writer of this process."""
 
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
-        """Write through `connection`, which is used by one thread at a time: while a batch is away, by the writer's."""
+        """Write through `connection`, which is used by one thread at a time: while a batch is away, by the writer's.
+
+        `in_trouble` is set when a write is refused for trouble of the database; its user takes it back.
+        """
         self._connection = connection
         self._cursor = SqliteCursor(connection)
         self._loop = loop
+        self.in_trouble = False
         self._waiting: list[_Job] = []
         self._is_away = False
         self._is_idle: asyncio.Future[None] | None = None
@@ -117,6 +122,8 @@ class Writer:
         """Answer everybody of a transaction that is over, and send the next."""
         self._is_away = False
         for waiter, result, error in outcomes:
+            if error is not None and is_trouble(error):
+                self.in_trouble = True
             if waiter.done():
                 continue
             if error is None:
