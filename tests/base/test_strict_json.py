@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.base.strict_json import DuplicateName, NotStrictJson, decode, decode_object
+from doorward.base.strict_json import FEW_PARTS, DuplicateName, NotStrictJson, decode, decode_object
 
 SCALARS = st.one_of(
     st.none(),
@@ -147,3 +147,31 @@ def test_the_reason_does_not_quote() -> None:
     with pytest.raises(NotStrictJson) as refused:
         decode(b'{"secret-token":1,"secret-token":2}')
     assert "secret-token" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"[" + b"{}," * 21_000 + b"1]", b"[" + (b"[" * 30 + b"]" * 30 + b",") * 1000 + b"1]",
+     b"[" + b"1," * 30_000 + b"1]",
+     b'{"a":' + b"[" * 2000,
+     b'{"a":[' + b'"",' * 2000 + b"1]}"],
+)  # fmt: skip
+def test_values_are_counted_beforehand(raw: bytes) -> None:
+    """More arrays, objects and values than are allowed are refused before any of them is made."""
+    for read in (decode, decode_object):
+        with pytest.raises(NotStrictJson, match="too many values"):
+            read(raw, FEW_PARTS)
+
+
+@pytest.mark.parametrize("filling", ["[" * 2000, "{,[" * 1000, '\\"[' * 2000, "\\\\" * 3000, "[\\u005b," * 2000])
+def test_brackets_in_strings_are_not_counted(filling: str) -> None:
+    """Whatever stands in a string counts for nothing, also after an escaped quotation mark."""
+    assert decode_object(f'{{"a":"{filling}","b":[1,2]}}'.encode(), FEW_PARTS)["b"] == [1, 2]
+
+
+def test_counting_takes_no_longer_than_reading() -> None:
+    """Strings that never end are looked at once: anything else would be slower than what it protects from."""
+    with pytest.raises(NotStrictJson):
+        decode(b"[" * 2000 + b'"\\' * 500_000, FEW_PARTS)
+    with pytest.raises(NotStrictJson):
+        decode(b"[" * 2000 + b'\\"' * 500_000, FEW_PARTS)

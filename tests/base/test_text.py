@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorward.base import text as module
 from doorward.base.text import ascii_lower, cleaned, domain_key, email_key, guid, has_hidden
 
 NEAR_ADDRESSES = st.builds(
@@ -133,3 +134,18 @@ def test_ascii_lower_touches_nothing_else(text: str) -> None:
     """Only A to Z change."""
     folded = ascii_lower(text)
     assert all(b == (a.lower() if "A" <= a <= "Z" else a) for a, b in zip(text, folded, strict=True))
+
+
+def test_long_text_is_not_remembered() -> None:
+    """What cannot be an address or a domain is refused before it is remembered: strangers choose it, and its size."""
+    before = (module._email_key.cache_info().currsize, module._domain_key.cache_info().currsize)
+    assert email_key("j" * 262_144 + "@contoso.com") is None
+    assert domain_key("a" * 262_144) is None
+    assert (module._email_key.cache_info().currsize, module._domain_key.cache_info().currsize) == before
+
+
+def test_only_the_beginning_of_long_text_is_looked_at() -> None:
+    """Cleaning looks at four times what it keeps, however much was sent."""
+    assert cleaned("é" * 30_000, 256) == "é" * 256
+    assert cleaned("\u200b" * 500 + "é" * 30_000, 256) == "é" * 256
+    assert not cleaned("\u200b" * 1024 + "é" * 30_000, 256)

@@ -268,6 +268,23 @@ def test_the_longest_kid_is_looked_up() -> None:
     assert read_compact(mint(head=header(kid="k" * 256))).kid == "k" * 256
 
 
+def test_long_headers_are_not_remembered() -> None:
+    """Anybody can send a header that passes; one that is longer than any of Entra's takes no memory."""
+    long = header(kid="k", padding="x" * 2000)
+    before = jose._read_short_header.cache_info()
+    assert read_compact(mint(head=long)).header == long
+    assert jose._read_short_header.cache_info() == before
+
+
+def test_a_part_has_few_values() -> None:
+    """A token made of brackets costs nothing to refuse."""
+    many = b'{"x":[' + b"{}," * 3000 + b"1]}"
+    assert Bench().refused_by(raw_header(many)) == HEADER
+    with pytest.raises(TokenRefused) as refused:
+        read_compact(raw_payload(many))
+    assert refused.value.check is jose.PAYLOAD
+
+
 def test_a_token_does_not_show_its_signature() -> None:
     """What is logged of a token by accident has no signature in it."""
     token = read_compact(HONEST)

@@ -2,19 +2,29 @@
 
 Two readers that disagree about one text are an attack: whoever checks the first of two equal names may be followed by
 one who believes the second. So a duplicate name, a constant that JSON does not know, a lone surrogate, text that is not
-UTF-8 and nesting without bound are refused here, before anybody looks at a value (RFC 8259; token-exchange reference
-2.6). Used for request bodies, for the header and payload of tokens, and for documents of providers.
+UTF-8, nesting without bound and more values than anybody needs are refused here, before anybody looks at a value (RFC
+8259; token-exchange reference 2.6). Used for request bodies, for the header and payload of tokens, and for documents of
+providers.
 """
 
 import json
+import re
 from typing import Never, cast
 
 import msgspec
 
 MAX_DEPTH = 32
+MAX_PARTS = 100_000
+"""How many arrays, objects and commas a document of a provider or an operator may have; commas count its values."""
+
+FEW_PARTS = 1024
+"""How many a request body or a part of a token may have: reading 64 KiB of brackets costs as much as 20 exchanges."""
+
 _INT_DIGITS = 20
 _HUGE = 10**_INT_DIGITS
 _SMALL = 2**53  # far below where the two readers could differ
+# A string that never ends is one to the end of the text: trying again at its next quotation mark would be quadratic.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 class NotStrictJson(ValueError):
@@ -25,16 +35,23 @@ class DuplicateName(NotStrictJson):
     """One object has two members of the same name."""
 
 
-def decode(raw: bytes) -> object:
+def decode(raw: bytes, max_parts: int = MAX_PARTS) -> object:
     """Read one JSON text.
 
     Integers of more than 20 digits become plus or minus 10**20: no number in our protocols is as large, and a reader
-    must not spend its time on a million digits.
+    must not spend its time on a million digits. For the same reason arrays, objects and commas are counted beforehand,
+    `max_parts` at most.
 
     Raises `DuplicateName` for two equal names in one object, `NotStrictJson` for everything else that is refused.
     """
+    if _parts(raw) > max_parts and _parts(_STRING.sub(b"", raw)) > max_parts:
+        raise NotStrictJson("too many values")
     plain = _read_plain(raw)
     return _read_any(raw) if plain is None else plain
+
+
+def _parts(raw: bytes) -> int:
+    return raw.count(b"[") + raw.count(b"{") + raw.count(b",")
 
 
 def _read_plain(raw: bytes) -> dict[str, object] | None:
@@ -81,9 +98,9 @@ def _read_any(raw: bytes) -> object:
     return value
 
 
-def decode_object(raw: bytes) -> dict[str, object]:
+def decode_object(raw: bytes, max_parts: int = MAX_PARTS) -> dict[str, object]:
     """Read one JSON object; raises as `decode` does, and `NotStrictJson` for any other kind of value."""
-    value = decode(raw)
+    value = decode(raw, max_parts)
     if not isinstance(value, dict):
         raise NotStrictJson("not a JSON object")
     return cast("dict[str, object]", value)

@@ -17,6 +17,7 @@ _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\].\x00-\x20\x7f]+(?:\.[^\s@\"(),:;<>\[\
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _KNOWN_DOMAINS = 1024  # most addresses are of a few domains
 _KNOWN_ADDRESSES = 256  # one exchange compares the same address several times
+_LOOK_AHEAD = 4  # how many times what is kept of a text is looked at: reading Unicode categories is slow
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -31,9 +32,13 @@ def guid(value: object) -> str | None:
     return value.lower() if isinstance(value, str) and _GUID.fullmatch(value) else None
 
 
-@lru_cache(_KNOWN_DOMAINS)
 def domain_key(domain: str) -> str | None:
     """Give the ASCII (IDNA 2008) form of a domain in lower case, or None when it is not a domain name."""
+    return _domain_key(domain) if len(domain) <= EMAIL_MAX else None  # what is remembered is bounded in size, too
+
+
+@lru_cache(_KNOWN_DOMAINS)
+def _domain_key(domain: str) -> str | None:
     folded = ascii_lower(domain)
     try:
         name = folded if folded.isascii() else idna.encode(folded, uts46=True).decode().lower()
@@ -43,7 +48,6 @@ def domain_key(domain: str) -> str | None:
     return name if len(name) <= 253 and all(_LABEL.fullmatch(label) for label in labels) else None
 
 
-@lru_cache(_KNOWN_ADDRESSES)
 def email_key(address: str) -> str | None:
     """Give the form in which two addresses are compared, or None when `address` is not an e-mail address.
 
@@ -51,7 +55,12 @@ def email_key(address: str) -> str | None:
     or plus tags removed, no alias logic (token-exchange reference 2.9).
     """
     trimmed = address.strip()
-    if len(trimmed) > EMAIL_MAX or (match := _EMAIL.fullmatch(trimmed)) is None or has_hidden(trimmed):
+    return _email_key(trimmed) if len(trimmed) <= EMAIL_MAX else None  # strangers choose what is remembered
+
+
+@lru_cache(_KNOWN_ADDRESSES)
+def _email_key(trimmed: str) -> str | None:
+    if (match := _EMAIL.fullmatch(trimmed)) is None or has_hidden(trimmed):
         return None
     domain = domain_key(match.group(1))
     key = None if domain is None else f"{ascii_lower(trimmed[: match.start(1)])}{domain}"
@@ -66,7 +75,11 @@ def has_hidden(text: str) -> bool:
 
 
 def cleaned(text: str, limit: int = NAME_MAX) -> str:
-    """Drop what must not be shown or stored, fold white space, and cut to `limit` characters."""
+    """Drop what must not be shown or stored, fold white space, and cut to `limit` characters.
+
+    Only the first four times `limit` characters are looked at: a header of many kilobytes must not cost milliseconds.
+    """
+    text = text[: _LOOK_AHEAD * limit]
     if text.isascii() and text.isprintable():  # nearly all text is, and then a space is all that can need folding
         return " ".join(text.split())[:limit].rstrip()
     visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)

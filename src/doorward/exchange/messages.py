@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import INVALID_REQUEST
-from doorward.base.strict_json import DuplicateName, NotStrictJson, decode
+from doorward.base.strict_json import FEW_PARTS, DuplicateName, NotStrictJson, decode
 from doorward.base.text import EMAIL_MAX, NAME_MAX, email_key, has_hidden
 from doorward.exchange.envelope import ValidationFailed
 from doorward.identity.visit import Visit
@@ -136,7 +136,7 @@ def _read_object(visit: Visit, body: bytes) -> Mapping[str, object]:
     if _media_type(visit) != b"application/json":
         raise ValidationFailed([_item("Content-Type should be application/json", "value_error")])
     try:
-        value = decode(body)
+        value = decode(body, FEW_PARTS)
     except DuplicateName as error:
         raise ValidationFailed([_item("Member names should be unique", "value_error")]) from error
     except NotStrictJson as error:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from doorward.base.strict_json import NotStrictJson, decode_object
+from doorward.base.strict_json import FEW_PARTS, NotStrictJson, decode_object
 from doorward.protocol.refusal import Check, TokenRefused
 
 MAX_TOKEN = 16 * 1024
@@ -34,6 +34,7 @@ _TO_BASE64URL = bytes.maketrans(b"+/", b"-_")
 # With which characters a canonical part may end, by its length modulo 4: the bits that no byte takes are zero.
 _LAST = {1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 _KNOWN_HEADERS = 64
+_KNOWN_HEADER_MAX = 1024  # a header of Entra has about 130 characters
 _FORBIDDEN_HEADERS = frozenset(
     {"crit", "jku", "x5u", "jwk", "x5c", "b64", "zip", "enc", "cty", "epk", "p2c", "p2s", "apu", "apv", "iv", "tag"}
 )
@@ -53,7 +54,7 @@ HEADER = Check(
 )
 PAYLOAD = Check(
     name="payload",
-    demands="a UTF-8 JSON object without duplicate names, nested at most 32 levels",
+    demands="a UTF-8 JSON object without duplicate names, nested at most 32 levels, of at most 1024 values",
     source="RFC 7519 section 7.2; reference 2.6",
 )
 SIGNATURE = Check(
@@ -197,16 +198,25 @@ def _decode_part(part: bytes, check: Check) -> bytes:
 
 def _read_object(part: bytes, check: Check) -> dict[str, object]:
     try:
-        return decode_object(_decode_part(part, check))
+        return decode_object(_decode_part(part, check), FEW_PARTS)
     except NotStrictJson as error:
         raise TokenRefused(check, str(error)) from error
 
 
-@lru_cache(_KNOWN_HEADERS)
 def _read_header(head: bytes) -> tuple[str, Mapping[str, object]]:
-    """Read a header and give its kid; all tokens under one key have the same, so those that passed are remembered."""
+    """Read a header and give its kid; all tokens under one key have the same, so those that passed are remembered.
+
+    Long ones are not: anybody can send a header that passes, and none of them may fill the memory.
+    """
+    return _read_short_header(head) if len(head) <= _KNOWN_HEADER_MAX else _read_any_header(head)
+
+
+def _read_any_header(head: bytes) -> tuple[str, Mapping[str, object]]:
     header = MappingProxyType(_read_object(head, HEADER))
     return _check_header(header), header
+
+
+_read_short_header = lru_cache(_KNOWN_HEADERS)(_read_any_header)
 
 
 def _check_header(header: Mapping[str, object]) -> str:
