@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from doorward.base.clock import FrozenClock
@@ -67,6 +69,46 @@ def test_a_key_keeps_no_more_events_than_it_needs() -> None:
     assert len(counter._events["k"]) == 5
 
 
+def test_what_has_left_the_window_is_forgotten() -> None:
+    """A flood from many addresses holds no memory once its window is over, whoever asks next, and bit by bit."""
+    clock = FrozenClock(0)
+    counter = Counter(clock, 30, 60)
+    for number in range(1000):
+        counter.add(f"flood {number}")
+    clock.advance(60)
+    counter.add("late")
+    assert 1000 - 20 < len(counter._events) < 1000
+    for _ in range(70):
+        counter.wait("late")
+    assert list(counter._events) == ["late"]
+
+
+def test_events_outside_the_window_take_no_room() -> None:
+    """A key that comes now and then keeps the events of its window, and each is a few bytes."""
+    clock = FrozenClock(0)
+    counter = Counter(clock, 30, 60)
+    for _ in range(100):
+        counter.add("k")
+        clock.advance(20)
+    assert len(counter._events["k"]) <= 3
+    for _ in range(100):
+        counter.add("k")
+    assert sys.getsizeof(counter._events["k"]) < 512
+
+
+def test_a_rate_is_told_of_once_in_a_window() -> None:
+    """Of each address the first refusal for its rate is news, then none until the window is over."""
+    clock = FrozenClock(0)
+    checked = exchange_limits(clock)
+    assert [checked.is_news(visit(peer=peer)) for peer in ("192.0.2.1", "192.0.2.1", "192.0.2.2")] == [
+        True,
+        False,
+        True,
+    ]
+    clock.advance(60)
+    assert checked.is_news(visit(peer="192.0.2.1"))
+
+
 def test_refused_exchanges_count() -> None:
     """So many refused exchanges of an address are allowed in the window, then it is refused until the first is old."""
     clock = FrozenClock(0)
@@ -90,18 +132,19 @@ def test_our_own_faults_do_not_count(row: ErrorRow) -> None:
 
 
 def test_identities_count() -> None:
-    """So many exchanges of a verified identity are allowed; another identity, or tenant, is not touched."""
+    """So many exchanges of a verified identity are allowed; another identity, tenant or cloud is not touched."""
     clock = FrozenClock(0)
     checked = exchange_limits(clock)
-    checked.count_identity("t", "o")
-    checked.count_identity("t", "o")
+    checked.count_identity("c", "t", "o")
+    checked.count_identity("c", "t", "o")
     with pytest.raises(DoorwardError) as refused:
-        checked.count_identity("t", "o")
+        checked.count_identity("c", "t", "o")
     assert (refused.value.row, refused.value.retry_after) == (RATE_LIMITED, 60)
-    checked.count_identity("t", "other")
-    checked.count_identity("other", "o")
+    checked.count_identity("c", "t", "other")
+    checked.count_identity("c", "other", "o")
+    checked.count_identity("other", "t", "o")
     clock.advance(60)
-    checked.count_identity("t", "o")
+    checked.count_identity("c", "t", "o")
 
 
 def test_a_trusted_proxy_is_never_counted() -> None:
@@ -129,7 +172,7 @@ def test_limits_can_be_off() -> None:
     checked = exchange_limits(FrozenClock(0), enabled=False)
     for _ in range(10):
         checked.note_refused(visit(), REFUSED)
-        checked.count_identity("t", "o")
+        checked.count_identity("c", "t", "o")
     assert not is_refused(checked, "192.0.2.1")
 
 

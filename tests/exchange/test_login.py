@@ -16,10 +16,12 @@ from doorward.base.clock import FrozenClock
 from doorward.emulator.aad import cloud_settings
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID, FABRIKAM
+from doorward.exchange.login import origin_of
 from doorward.protocol.jose import base64url_decode, base64url_encode
 from doorward.store import tokens
 from tests.support.asking import LOGIN, ME, Answer, bearer
 from tests.support.houses import JANE, NOW, ORIGIN, House, pretend_entra, running_house
+from tests.support.visits import visit
 
 OTHER_CLIENT = "0badc0de-1111-4000-8000-00000000bad1"
 REQUEST_ID = re.compile(r"[0-9a-f]{32}")
@@ -382,6 +384,29 @@ async def test_refused_exchanges_of_an_address_are_limited(sqlite_url: str) -> N
         assert (await house.caller.me(access)).status == 200
         house.clock.advance(31)
         assert (await house.sign_in()).status == 200
+
+
+async def test_a_flood_that_is_held_back_does_not_fill_the_trail(sqlite_url: str) -> None:
+    """Of what is refused for its rate, an address has one record in the window; the others are counted."""
+    limits: dict[str, Any] = {"rate_limits__enabled": True, "rate_limits__failures": 2, "rate_limits__window": "30s"}
+    async with running_house(sqlite_url, **limits) as house:
+        assert [(await house.caller.login("x")).status for _ in range(12)] == [401] * 2 + [429] * 10
+        failed = [record["code"] for record in await house.audit("exchange.failed")]
+        assert failed == ["invalid_token"] * 2 + ["rate_limited"]
+        assert house.metrics.snapshot()["doorward_audit_events_dropped"] == [((), [9.0])]
+        house.clock.advance(31)
+        assert [(await house.caller.login("x")).status for _ in range(3)] == [401, 401, 429]
+        assert [record["code"] for record in await house.audit("exchange.failed")].count("rate_limited") == 2
+
+
+async def test_a_long_user_agent_is_cut(sqlite_url: str) -> None:
+    """Of a header of many kilobytes the trail holds the beginning, cleaned of what could forge a line."""
+    async with running_house(sqlite_url) as house:
+        agent = ("User-Agent", "\x85" + "é" * 20_000)
+        assert (await house.caller.login("x", headers=[agent])).status == 401
+        assert [record["user_agent"] for record in await house.audit("exchange.failed")] == ["é" * 256]
+    with_agent = visit(agent)
+    assert origin_of(with_agent).user_agent == "é" * 256
 
 
 async def test_exchanges_of_an_identity_are_limited(sqlite_url: str) -> None:

@@ -18,7 +18,7 @@ from doorward.base.text import cleaned
 from doorward.store import Append, Param, Row, Store, audit
 
 FAILURES_PER_SECOND = 50
-_TEXT_MAX = 256
+TEXT_MAX = 256
 _HOUR = 3600.0
 _log = logging.getLogger("doorward.accounts")
 
@@ -84,6 +84,10 @@ class FailureRecords:
         self._second = 0
         self._written = 0
 
+    def drop(self) -> None:
+        """Count one refusal that is not to be recorded."""
+        self._count_dropped()
+
     async def write(self, code: str, origin: Origin, subject: Subject, detail: str | None) -> None:
         """Record one refusal, or count it when this second has had its share; never raises for a database away."""
         now = self._clock.now()
@@ -129,4 +133,4 @@ def _to_json(row: Sequence[Any]) -> dict[str, object]:
 
 
 def _clean(text: str | None) -> str | None:
-    return None if text is None else cleaned(text, _TEXT_MAX)
+    return None if text is None else cleaned(text, TEXT_MAX)

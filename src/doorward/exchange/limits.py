@@ -2,10 +2,12 @@
 
 Two counts over a sliding window: refused exchanges of a client address, and exchanges of an identity whose token was
 verified. Unverified claims feed no counter, or anybody could lock a person out; a trusted proxy's own address is never
-counted. Memory is bounded: the longest untouched keys are forgotten first.
+counted. Memory is bounded: a key is forgotten when its last event has left the window, and where there are too many,
+the longest untouched first.
 """
 
 import math
+from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +19,7 @@ from doorward.base.refusals import RATE_LIMITED
 from doorward.identity.visit import Visit
 
 MAX_KEYS = 50_000
+_FORGOTTEN_AT_ONCE = 16  # a wave of addresses that ends all at once must not hold up one request
 _KNOWN_SITES = 4096  # reading an address costs more than counting it
 _SITE_PREFIX = 64  # one subscriber is usually given a whole /64, so a single IPv6 address says nothing
 
@@ -39,29 +42,40 @@ class Counter:
         self._clock = clock
         self._limit = limit
         self._window = window
-        self._events: OrderedDict[str, list[float]] = OrderedDict()
+        self._events: OrderedDict[str, array[float]] = OrderedDict()  # eight bytes an event
 
     def add(self, key: str) -> None:
         """Count one event."""
         now = self._clock.monotonic()
-        events = self._events.setdefault(key, [])
-        events.append(now)
-        if len(events) > self._limit:
+        events = self._events.get(key)
+        if events is None:
+            events = self._events[key] = array("d")
+        elif len(events) >= self._limit or events[0] + self._window <= now:
             del events[0]
+        events.append(now)
         self._events.move_to_end(key)
         self._forget(now)
 
     def _forget(self, now: float) -> None:
         """Let go of keys without an event in the window, and of the longest untouched where there are too many."""
-        while len(self._events) > MAX_KEYS or next(iter(self._events.values()))[-1] + self._window <= now:
+        for _ in range(min(_FORGOTTEN_AT_ONCE, len(self._events))):
+            newest = next(iter(self._events.values()))[-1]
+            if len(self._events) <= MAX_KEYS and now < newest + self._window:
+                return
             self._events.popitem(last=False)
+
+    def wait(self, key: str) -> float:
+        """Give the seconds until the window holds fewer events of `key` than are allowed; 0 when it does."""
+        now = self._clock.monotonic()
+        self._forget(now)
+        events = self._events.get(key)
+        if events is None or len(events) < self._limit:
+            return 0.0
+        return max(0.0, events[0] + self._window - now)
 
     def refuse_if_full(self, key: str) -> None:
         """Raise `DoorwardError` (`rate_limited`) when the window holds as many events of `key` as are allowed."""
-        events = self._events.get(key)
-        if events is None or len(events) < self._limit:
-            return
-        wait = events[0] + self._window - self._clock.monotonic()
+        wait = self.wait(key)
         if wait > 0:
             raise DoorwardError(RATE_LIMITED, retry_after=max(1, math.ceil(wait)))
 
@@ -74,6 +88,7 @@ class ExchangeLimits:
         self._enabled = rules.enabled
         self._failures = Counter(clock, rules.failures, rules.window)
         self._identities = Counter(clock, rules.per_identity, rules.window)
+        self._told = Counter(clock, 1, rules.window)
 
     def refuse_address(self, visit: Visit) -> None:
         """Refuse a client address that had too many exchanges refused; raises `DoorwardError` (`rate_limited`)."""
@@ -87,11 +102,20 @@ class ExchangeLimits:
         if key is not None and error.row.status < 500 and error.row is not RATE_LIMITED:
             self._failures.add(key)
 
-    def count_identity(self, tid: str, oid: str) -> None:
+    def is_news(self, visit: Visit) -> bool:
+        """Say whether this is the first time in the window that an address is refused for a rate."""
+        key = site_of(visit.address)
+        if self._told.wait(key) > 0:
+            return False
+        self._told.add(key)
+        return True
+
+    def count_identity(self, cloud: str, tid: str, oid: str) -> None:
         """Count an exchange of a verified identity; raises `DoorwardError` (`rate_limited`) for too many."""
         if self._enabled:
-            self._identities.refuse_if_full(f"{tid}/{oid}")
-            self._identities.add(f"{tid}/{oid}")
+            key = f"{cloud}/{tid}/{oid}"
+            self._identities.refuse_if_full(key)
+            self._identities.add(key)
 
     def _address(self, visit: Visit) -> str | None:
         if not self._enabled or visit.address_is_proxy or not visit.address:

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from doorward.accounts.audit import NOBODY, FailureRecords, Subject
+from doorward.accounts.audit import NOBODY, TEXT_MAX, FailureRecords, Subject
 from doorward.accounts.nouns import Origin, Registration, TokenPair, User
 from doorward.accounts.resolve import SignIn
 from doorward.accounts.sign_in import SignInDesk
 from doorward.accounts.tokens import digest_of
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
-from doorward.base.refusals import EMAIL_MISMATCH
-from doorward.base.text import email_key
+from doorward.base.refusals import EMAIL_MISMATCH, RATE_LIMITED
+from doorward.base.text import cleaned, email_key
 from doorward.exchange.limits import ExchangeLimits
 from doorward.exchange.verification import Verification
 from doorward.identity.visit import Visit
@@ -85,7 +85,7 @@ class Login:
         attempt.subject = Subject(token_digest=digest.hex()[:16])
         identity, registration = await self._verification.verify(request.azure_ad_token, now, request.nonce)
         attempt.subject = _subject_of(identity, digest)
-        self._limits.count_identity(identity.tid, identity.oid)
+        self._limits.count_identity(identity.cloud, identity.tid, identity.oid)
         await self._desk.refuse_replay(digest)
         sign_in = SignIn(
             identity=identity,
@@ -104,6 +104,9 @@ class Login:
         subject = attempt.subject
         self._limits.note_refused(visit, refusal)
         self._observer.exchange(refusal.code, subject.client_id)
+        if refusal.row is RATE_LIMITED and not self._limits.is_news(visit):
+            self._failures.drop()  # a flood that is held back already must not fill the trail
+            return
         record = self._failures.write(
             refusal.code, origin_of(visit), _with_facts(subject, refusal), _detail_of(refusal)
         )
@@ -176,8 +179,8 @@ def agreed_address(identity: EntraIdentity, registration: Registration, asked: s
 
 
 def origin_of(visit: Visit) -> Origin:
-    """Give where a request came from, for the audit trail."""
-    return Origin(address=visit.address, user_agent=visit.user_agent, request_id=visit.request_id)
+    """Give where a request came from, for the audit trail, cleaned before any transaction begins."""
+    return Origin(address=visit.address, user_agent=cleaned(visit.user_agent, TEXT_MAX), request_id=visit.request_id)
 
 
 def _with_facts(subject: Subject, refusal: DoorwardError) -> Subject:
