@@ -170,7 +170,7 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front
         refresh=RefreshDesk(back.store, office, find),
         store=back.store,
         clock=back.clock,
-        is_registered=lambda client_id: find(client_id) is not None,
+        find_registration=find,
         platform_token_name=rules.platform_token_name,
     )
     oauth = OAuth(back.store, office, back.ring, back.clock, find)

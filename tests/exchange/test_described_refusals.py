@@ -122,7 +122,7 @@ async def _accounts(url: str) -> Seen:
         await at.house.run_sql("DELETE FROM registration_organizations")
         await set_tenants(store, DEV_CLIENT_ID, (FABRIKAM,), now, ORIGIN)
         await at.house.back.load_registrations()
-        await every(REFRESH)
+        await every(REFRESH, ME)
         await set_registration_enabled(store, DEV_CLIENT_ID, now, ORIGIN, enabled=False)
         await at.house.back.load_registrations()
         await every(REFRESH, ME)

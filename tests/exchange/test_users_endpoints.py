@@ -3,9 +3,9 @@
 import pytest
 
 from doorward.accounts.organizations import set_organization_enabled
-from doorward.accounts.registrations import remove_registration, set_registration_enabled
+from doorward.accounts.registrations import remove_registration, set_registration_enabled, set_tenants
 from doorward.accounts.users import delete_user, set_user_enabled, sign_out_user
-from doorward.emulator.people import DEV_CLIENT_ID
+from doorward.emulator.people import DEV_CLIENT_ID, FABRIKAM
 from tests.support.asking import LOGOUT, ME, REFRESH, Answer, bearer
 from tests.support.houses import ORIGIN, House, running_house
 
@@ -198,6 +198,30 @@ async def test_a_deleted_user_takes_the_tokens_along(database_url: str) -> None:
         assert await house.rows("SELECT id FROM families") == await house.rows("SELECT id FROM pairs") == []
         again, _ = await house.pair()
         assert (await house.caller.me(again)).data["id"] == 2
+
+
+async def test_me_asks_for_the_tenant(database_url: str) -> None:
+    """When the registration no longer admits the tenant, `users/me` says so, as a refresh does."""
+    async with running_house(database_url) as house:
+        access, _ = await house.pair()
+        await house.run_sql("DELETE FROM registration_domains")
+        await house.run_sql("DELETE FROM registration_organizations")
+        await set_tenants(house.back.store, DEV_CLIENT_ID, (FABRIKAM,), house.now, ORIGIN)
+        await house.back.load_registrations()
+        for answer in (await house.caller.me(access), await house.caller.refresh(access)):
+            assert (answer.status, answer.code) == (403, "tenant_not_allowed")
+
+
+async def test_a_client_id_in_another_cloud_is_another_application(database_url: str) -> None:
+    """Tokens that came through one cloud count for nothing when their client ID is registered for another."""
+    async with running_house(database_url) as house:
+        access, platform = await house.pair()
+        await house.run_sql("UPDATE registrations SET cloud = 'china'")
+        await house.back.load_registrations()
+        for answer in (await house.caller.me(access), await house.caller.refresh(access)):
+            assert (answer.status, answer.code) == (401, "audience_mismatch")
+        assert not await house.is_active(access)
+        assert not await house.is_active(platform)
 
 
 async def test_removing_a_registration_ends_refresh_and_me(database_url: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from doorward.accounts.audit import record
 from doorward.accounts.nouns import Origin, Presented, Registration, TokenPair
+from doorward.accounts.registrations import refuse_unadmitted
 from doorward.accounts.tokens import TokenOffice, revoke_family, subject_of
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import (
@@ -18,7 +19,6 @@ from doorward.base.refusals import (
     INVALID_ACCESS_TOKEN,
     ORGANIZATION_DISABLED,
     REFRESH_NOT_ALLOWED,
-    TENANT_NOT_ALLOWED,
     USER_DISABLED,
 )
 from doorward.store import Cursor, Store, tokens
@@ -63,11 +63,7 @@ class RefreshDesk:
 
     def _recheck(self, presented: Presented) -> None:
         refuse_suspended_owner(presented)
-        registration = self._find_registration(presented.client_id)
-        if registration is None:
-            raise DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
-        if not registration.admits(presented.tid):
-            raise DoorwardError(TENANT_NOT_ALLOWED, tid=presented.tid)
+        registration = refuse_unadmitted(self._find_registration(presented.client_id), presented)
         if not registration.refresh:
             raise DoorwardError(REFRESH_NOT_ALLOWED, client_id=presented.client_id)
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from doorward.accounts.audit import Subject, record
-from doorward.accounts.nouns import Origin, Registration
+from doorward.accounts.nouns import Origin, Presented, Registration
 from doorward.accounts.organizations import checked_name, organization_exists
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
+from doorward.base.refusals import AUDIENCE_MISMATCH, TENANT_NOT_ALLOWED
 from doorward.base.text import domain_key, guid
 from doorward.providers.aad import MICROSOFT_AUDIENCES
 from doorward.store import Cursor, Store, UniqueViolation, changes, registrations, tokens
@@ -64,6 +65,20 @@ class Registrations:
     def clouds(self) -> frozenset[str]:
         """Name the clouds that any registration belongs to."""
         return frozenset(registration.cloud for registration in self._by_client_id.values())
+
+
+def refuse_unadmitted(registration: Registration | None, presented: Presented) -> Registration:
+    """Give the registration that lets a token count still.
+
+    `registration` is the enabled one of the token's client ID. Raises `DoorwardError`: `audience_mismatch` where there
+    is none, or one of another cloud, since a client ID that was removed and added there is another application;
+    `tenant_not_allowed` where it no longer admits the tenant.
+    """
+    if registration is None or registration.cloud != presented.cloud:
+        raise DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
+    if not registration.admits(presented.tid):
+        raise DoorwardError(TENANT_NOT_ALLOWED, tid=presented.tid)
+    return registration
 
 
 async def list_registrations(store: Store) -> list[Registration]:

@@ -6,12 +6,11 @@ A handler reads the request, calls a use case, and writes the answer; it decides
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from doorward.accounts.nouns import Presented, TokenPair
+from doorward.accounts.nouns import Presented, Registration, TokenPair
 from doorward.accounts.refresh import RefreshDesk, refuse_suspended_owner
+from doorward.accounts.registrations import refuse_unadmitted
 from doorward.accounts.tokens import TokenOffice, revoke_all_of_user, revoke_family
 from doorward.base.clock import Clock
-from doorward.base.errors import DoorwardError
-from doorward.base.refusals import AUDIENCE_MISMATCH
 from doorward.exchange import metadata
 from doorward.exchange.cors import Cors
 from doorward.exchange.credentials import bearer
@@ -51,7 +50,7 @@ class Parts:
     refresh: RefreshDesk
     store: Store
     clock: Clock
-    is_registered: Callable[[str], bool]
+    find_registration: Callable[[str], Registration | None]
     platform_token_name: str
 
 
@@ -77,8 +76,7 @@ class Contract:
         """Say who the bearer is."""
         presented = await self._caller(visit)
         refuse_suspended_owner(presented)
-        if not self._parts.is_registered(presented.client_id):
-            raise DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
+        refuse_unadmitted(self._parts.find_registration(presented.client_id), presented)
         return succeed("User retrieved successfully", presented.user.to_public())
 
     async def logout(self, visit: Visit, body: bytes) -> Reply:

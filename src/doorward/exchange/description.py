@@ -31,7 +31,7 @@ _TOKEN_ROWS = (
     r.KEYS_UNAVAILABLE,
 )  # fmt: skip
 _BEARER_ROWS = (r.AUTHENTICATION_REQUIRED, r.INVALID_ACCESS_TOKEN, r.MALFORMED_REQUEST)
-_OWNER_ROWS = (r.USER_DISABLED, r.ORGANIZATION_DISABLED, r.AUDIENCE_MISMATCH)
+_OWNER_ROWS = (r.USER_DISABLED, r.ORGANIZATION_DISABLED, r.AUDIENCE_MISMATCH, r.TENANT_NOT_ALLOWED)
 _CLOSED_ROWS = (r.PAYLOAD_TOO_LARGE, r.INVALID_SUBSCRIPTION_KEY, r.STORE_UNAVAILABLE)
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
@@ -115,7 +115,7 @@ def _contract(platform_token_name: str) -> tuple[Endpoint, ...]:
             path=REFRESH,
             summary="Give a new pair for the bearer",
             answer=tokens,
-            rows=(*_BEARER_ROWS, *_OWNER_ROWS, r.TENANT_NOT_ALLOWED, r.REFRESH_NOT_ALLOWED),
+            rows=(*_BEARER_ROWS, *_OWNER_ROWS, r.REFRESH_NOT_ALLOWED),
             credentials=("bearer",),
         ),
         Endpoint(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from doorward.accounts.clients import is_client
 from doorward.accounts.nouns import Presented, Registration
+from doorward.accounts.registrations import refuse_unadmitted
 from doorward.accounts.tokens import TokenOffice, revoke_pair
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
@@ -105,8 +106,11 @@ class OAuth:
     def _is_in_force(self, presented: Presented) -> bool:
         """Say whether user, organization and registration let the token count."""
         registration = self._find_registration(presented.client_id)
-        admitted = registration is not None and registration.admits(presented.tid)
-        return presented.user.enabled and presented.organization_enabled and admitted
+        try:
+            refuse_unadmitted(registration, presented)
+        except DoorwardError:
+            return False
+        return presented.user.enabled and presented.organization_enabled
 
     def _described(self, presented: Presented, audience: str) -> dict[str, object]:
         is_platform = audience != "auth-service"
