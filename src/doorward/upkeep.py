@@ -104,7 +104,7 @@ class Upkeep:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             with suppress(DoorwardError):  # the next round comes, and whoever needs the database reports the outage
-                rows = await sweep(self._back.store, self._back.clock.now())
+                rows = await sweep(self._back.store, self._back.clock.now(), self._back.settings.audit.retention)
                 _log.debug("store.swept", extra={"facts": {"rows": rows}})
 
     async def _audit_key_events(self) -> None:

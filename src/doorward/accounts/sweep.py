@@ -1,19 +1,23 @@
 """Sweeping: rows that nobody can use any more are deleted, in batches that never hold the writer for long."""
 
-from doorward.store import Cursor, Sql, Store, changes, signing_keys, tokens
+from doorward.store import Cursor, Sql, Store, audit, changes, signing_keys, tokens
 
-KEEP_ENDED_FAMILIES = 24 * 3600.0
+KEEP_ENDED = 24 * 3600.0
 KEEP_CHANGES = 3600.0
 _MAX_BATCHES = 200
 
 
-async def sweep(store: Store, now: float) -> int:
+async def sweep(store: Store, now: float, keep_audit: float) -> int:
     """Delete what has expired before `now`; gives the number of rows that were named directly.
 
-    Ended families stay for a day, so that `doorward explain` can still say of a token when it ended.
+    Ended pairs and families stay for a day, so that `doorward explain` can still say of a token when it ended. Records
+    of the audit trail stay for `keep_audit` seconds, with 0 for ever.
     """
+    trail = await _sweep_with(store, audit.SWEEP, now - keep_audit) if keep_audit else 0
     return (
-        await _sweep_with(store, tokens.SWEEP_FAMILIES, now - KEEP_ENDED_FAMILIES)
+        trail
+        + await _sweep_with(store, tokens.SWEEP_PAIRS, now - KEEP_ENDED)
+        + await _sweep_with(store, tokens.SWEEP_FAMILIES, now - KEEP_ENDED)
         + await _sweep_with(store, tokens.SWEEP_SEEN, now)
         + await _sweep_with(store, signing_keys.SWEEP, now)
         + await _sweep_with(store, changes.SWEEP, now - KEEP_CHANGES)

@@ -284,6 +284,18 @@ class RateLimitsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """`[audit]`: how long the record of who did what is kept."""
+
+    retention: float = row(
+        duration("0s"),
+        "400d",
+        "How long records of the audit trail are kept; older ones are deleted every few minutes. `0s` keeps them for "
+        "ever, and then the table grows with every exchange.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """`[log]`: what is written to standard error."""
 

@@ -9,6 +9,7 @@ from doorward.config.clouds import BUILT_IN, Cloud, CloudRows
 from doorward.config.findings import Finding
 from doorward.config.rows import Face, Row, Section, rows_of
 from doorward.config.sections import (
+    AuditSettings,
     DatabaseSettings,
     LogSettings,
     OutboundSettings,
@@ -68,6 +69,7 @@ SECTIONS: tuple[SectionRow, ...] = (
     SectionRow(name="token_service", section=TokenServiceSettings, face="exchange"),
     SectionRow(name="clouds", section=CloudRows, face="exchange", named=True),
     SectionRow(name="rate_limits", section=RateLimitsSettings, face="exchange"),
+    SectionRow(name="audit", section=AuditSettings, face="exchange"),
     SectionRow(name="log", section=LogSettings, face="exchange"),
     SectionRow(name="console", section=ConsoleSettings, face="easyauth"),
     SectionRow(name="outbound", section=OutboundSettings, face="exchange"),
@@ -93,6 +95,7 @@ class Settings:
     clouds: Mapping[str, Cloud] = field(default_factory=lambda: BUILT_IN)
     configured_clouds: frozenset[str] = frozenset({"global"})
     rate_limits: RateLimitsSettings = field(default_factory=RateLimitsSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     log: LogSettings = field(default_factory=LogSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)

@@ -1,4 +1,4 @@
-"""Statements about the audit trail, which is only ever appended to."""
+"""Statements about the audit trail, which is appended to, and swept of what is old, and never changed."""
 
 from doorward.store.sql import Insert, Sql
 
@@ -28,3 +28,4 @@ COLUMNS = (
 )  # fmt: skip
 SINCE = Sql(f"SELECT {', '.join(COLUMNS)} FROM audit WHERE time >= $1 ORDER BY id")
 SINCE_OF_EVENT = Sql(f"SELECT {', '.join(COLUMNS)} FROM audit WHERE event = $2 AND time >= $1 ORDER BY id")
+SWEEP = Sql("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE time < $1 ORDER BY time LIMIT 500)")
