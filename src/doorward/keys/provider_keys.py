@@ -291,7 +291,7 @@ class ProviderKeys:
         entry.keys, entry.fetched_at, entry.good_at = keys, fetched_at, self._clock.monotonic() - age
 
     def _hasten_others(self) -> None:
-        """Let whatever is still missing be asked for at once: when an outage ends it ends for all, and readiness says so."""
+        """Let whatever is still missing be asked for at once: an outage ends for all, and readiness says so."""
         for entry in self._entries.values():
             if not self.loaded(entry.url):
                 entry.due = self._clock.monotonic()
