@@ -44,3 +44,15 @@ def test_settings_are_shown_with_their_origin(cli: CommandLine, monkeypatch: pyt
     assert shown["database.url"]["value"] == f"postgresql://me:{MASK}@db/name"
     assert shown["server.workers"]["origin"] == "default"
     assert "127.0.0.1:9000" in cli.ok("config", "show").out
+
+
+@pytest.mark.parametrize("name", ["doorward.db", "doorward.db.key"])
+@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+def test_files_that_everybody_reads_are_warned_of(cli: CommandLine, name: str, mode: int, *, is_open: bool) -> None:
+    """`check` names a database or key file that every user of the machine may read or write, and how to close it."""
+    cli.ok("keys", "list")
+    assert "warnings" not in cli.ok("check").out
+    (cli.directory / name).chmod(mode)
+    found = cli.json("check")
+    assert [one["code"] for one in found] == ["file_open_to_others"] * is_open
+    assert all(name in one["what"] and one["fix"] == f"Run: chmod 600 {name}" for one in found)

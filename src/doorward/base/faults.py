@@ -75,6 +75,14 @@ SETTINGS_SYNTAX = _row(
     "doorward.toml is not TOML 1.0 in UTF-8, or the file named by auth.file is not JSON or TOML.",
     "Mend the text at the line and column that the finding names.",
 )
+FILE_OPEN_TO_OTHERS = _row(
+    "file_open_to_others",
+    "A file with secrets can be read or changed by others",
+    "The SQLite file or the key file beside it was made or copied with a mode that lets every user of the machine in. "
+    "Whoever reads the key file can forge tokens.",
+    "chmod 600 FILE, and chmod 700 its directory.",
+    level="warning",
+)
 SETTING_UNKNOWN = _row(
     "setting_unknown",
     "There is no such setting",

@@ -5,11 +5,13 @@ setting that asks for a part that is not there is refused, since ignoring it wou
 to be closed.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
 from doorward.base.faults import (
+    FILE_OPEN_TO_OTHERS,
     SETTING_CONFLICT,
     SETTING_MISSING,
     SETTING_NOT_IN_RELEASE,
@@ -21,7 +23,7 @@ from doorward.base.loopback import is_loopback_host
 from doorward.config.addresses import is_plain_http
 from doorward.config.clouds import BUILT_IN
 from doorward.config.dev_keys import is_dev_key
-from doorward.config.documents import is_readable
+from doorward.config.documents import is_open_to_others, is_readable
 from doorward.config.findings import Finding, error, warning
 from doorward.config.kinds import show_duration
 from doorward.config.rows import rows_of
@@ -29,6 +31,7 @@ from doorward.config.sections_easyauth import ProviderSettings
 from doorward.config.settings import Settings
 from doorward.config.sources import Purpose
 
+_KEY_SUFFIX = ".key"  # that of the file which keys.master keeps beside the database
 _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never listened on
 
 
@@ -50,6 +53,7 @@ def cross_check(settings: Settings, purpose: Purpose) -> Iterator[Finding]:
         yield from _easyauth(settings)
     if purpose in {"serve", "check"}:
         yield from _dev_keys(settings)
+        yield from _open_files(settings)
 
 
 def _where(settings: Settings, *names: str) -> str:
@@ -158,6 +162,18 @@ def _dev_keys(settings: Settings) -> Iterator[Finding]:
             what = f"{name} is a fixed key of doorward dev, which everybody knows."
             fix = "Make one of your own with: openssl rand -hex 32"
             yield error(SETTING_UNSAFE, where=_where(settings, name), setting=name, what=what, fix=fix)
+
+
+def _open_files(settings: Settings) -> Iterator[Finding]:
+    """Name the SQLite file and its key file where every user of the machine may read or write them."""
+    if settings.database.engine == "sqlite":
+        name = settings.database.url.removeprefix("sqlite:///")
+        for path in (name, f"{name}{_KEY_SUFFIX}"):
+            if is_open_to_others(path):
+                what = f"{path} can be read or changed by every user of this machine."
+                fix = f"Run: chmod 600 {shlex.quote(path)}"
+                where = _where(settings, "database.url")
+                yield warning(FILE_OPEN_TO_OTHERS, where=where, setting="database.url", what=what, fix=fix)
 
 
 def _clouds(settings: Settings) -> Iterator[Finding]:

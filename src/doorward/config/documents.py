@@ -5,6 +5,7 @@ content is quoted.
 """
 
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,14 @@ def is_readable(name: str) -> bool:
     try:
         with Path(name).open("rb"):
             return True
+    except (OSError, ValueError):
+        return False
+
+
+def is_open_to_others(name: str) -> bool:
+    """Say whether a file is there and its mode lets users beside its owner and group read or write it."""
+    try:
+        return bool(Path(name).stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
     except (OSError, ValueError):
         return False
 
