@@ -127,6 +127,17 @@ def test_wrong_usage_is_two(cli: CommandLine, arguments: tuple[str, ...]) -> Non
     assert not (cli.directory / "doorward.db").exists()
 
 
+@pytest.mark.parametrize("bad", ["\udcff", "a\udcff", "a\0b"])
+@pytest.mark.parametrize("words", [
+    ("audit", "list", "--event"), ("tokens", "revoke"), ("clients", "remove"), ("orgs", "add"), ("explain",),
+    ("--config",), ("users", "list", "--config"),
+])  # fmt: skip
+def test_arguments_are_text(cli: CommandLine, words: tuple[str, ...], bad: str) -> None:
+    """What is not UTF-8, or holds a NUL, is wrong usage everywhere: no database could hold it."""
+    assert f"Argument {len(words) + 1} is not UTF-8" in cli.misused(*words, bad).err
+    assert not (cli.directory / "doorward.db").exists()
+
+
 def test_bad_settings_are_told_whole(cli: CommandLine) -> None:
     """A command over bad settings tells every finding with its line, and makes no database."""
     (cli.directory / "doorward.toml").write_text('[server]\nlisten = 5\n[database]\nurll = "x"\n')

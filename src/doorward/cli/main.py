@@ -71,6 +71,7 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit status; whatever goes wrong is told on standard error."""
     try:
+        _refuse_no_text(arguments)
         result: object = doorward.main(list(arguments), prog_name="doorward", standalone_mode=False, obj=Shared())
     except click.exceptions.Abort:
         return INTERRUPTED
@@ -89,6 +90,16 @@ def run(arguments: Sequence[str]) -> int:
         _tell_defect(error)
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _refuse_no_text(arguments: Sequence[str]) -> None:
+    """Refuse arguments that no database and no file of ours could hold: they would look like a defect further in.
+
+    Bytes that are not UTF-8 reach Python as halves of surrogate pairs (PEP 383).
+    """
+    for number, argument in enumerate(arguments, 1):
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in argument):
+            raise click.UsageError(f"Argument {number} is not UTF-8 text, or holds a NUL character.")
 
 
 def told(error: DoorwardError) -> str:
