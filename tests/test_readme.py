@@ -38,7 +38,7 @@ def test_commands_answer_as_the_page_says(page: str, tmp_path: Path) -> None:
     """Every command of the page succeeds in a shell, in order, and every answer is the one that is printed below it."""
     port = free_ports(3)
     with start_doorward("dev", "--port", str(port), cwd=tmp_path, prints_secrets=True) as dev:
-        dev.wait_for_output("A fresh id_token")
+        dev.wait_for_output("Have the pretend Entra")
         told = list(run_steps(page, port, tmp_path))
     assert told
     for printed, expected in told:

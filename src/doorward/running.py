@@ -16,10 +16,13 @@ from pathlib import Path
 from ssl import SSLContext
 
 from doorward import __version__
+from doorward.accounts.clients import is_client
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
+from doorward.base.faults import DEV_CLIENT_PRESENT
 from doorward.base.refusals import KEYS_UNAVAILABLE
+from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
 from doorward.config.findings import SettingsRejected
 from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
@@ -166,6 +169,8 @@ class Service:
         await back.load_ring()
         await back.load_registrations()
         await refuse_unusable_default(back)
+        if self._options.purpose == "serve" and await is_client(back.store, DEV_CLIENT, DEV_CLIENT_SECRET):
+            raise DoorwardError(DEV_CLIENT_PRESENT)
         await back.provider_keys.adopt_kept()
         self._upkeep.note_keys()
         self._metrics.know_audiences(back.registrations.client_ids())

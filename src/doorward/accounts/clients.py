@@ -20,7 +20,13 @@ async def add_client(store: Store, name: str, entropy: Entropy, now: float, orig
 
     Raises `DoorwardError`: `value_refused`, or `already_there` for the name.
     """
-    name, client_id, secret = checked_name(name), ordered_id(entropy, now), opaque_token(entropy)
+    client_id, secret = ordered_id(entropy, now), opaque_token(entropy)
+    await add_known_client(store, checked_name(name), client_id, secret, now, origin)
+    return client_id, secret
+
+
+async def add_known_client(store: Store, name: str, client_id: str, secret: str, now: float, origin: Origin) -> None:
+    """Add a client whose id and secret are known beforehand; raises `DoorwardError` (`already_there`)."""
 
     async def add(cursor: Cursor) -> None:
         if await cursor.one(clients.BY_NAME, name) is not None:
@@ -30,7 +36,6 @@ async def add_client(store: Store, name: str, entropy: Entropy, now: float, orig
         await cursor.insert(insert, *row)
 
     await store.write(add)
-    return client_id, secret
 
 
 async def list_clients(store: Store) -> list[dict[str, object]]:

@@ -175,6 +175,13 @@ UNKNOWN_CODE = _row(
     "Check the spelling, or whether the token was copied whole; docs/errors.md lists every code.",
 )
 
+OUTPUT_LOST = _row(
+    "output_lost",
+    "The results could not be written to standard output",
+    "Standard output is closed, or the disk that it goes to is full. What the command had to do may be done.",
+    "Give standard output a place to go, and ask with the list or show command before you repeat a change.",
+)
+
 # --- healthcheck -------------------------------------------------------------------------------------------------
 
 NOT_READY = _row(
@@ -235,7 +242,7 @@ EMULATOR_UNREACHABLE = _row(
     "emulator_unreachable",
     "No emulator answers",
     "`doorward dev` does not run, or its emulator listens on another address.",
-    "Start `doorward dev`, or name the address: doorward emulator token --url http://127.0.0.1:8082",
+    "Start `doorward dev` again, or name the address that it printed for the pretend providers with --url.",
 )
 EMULATOR_REFUSED = _row(
     "emulator_refused",
@@ -248,6 +255,18 @@ DEFAULT_ORGANIZATION_UNUSABLE = _row(
     "The default organization does not exist or is disabled",
     "token_service.default_organization names an organization that cannot take new users.",
     "doorward orgs list shows those that there are; doorward orgs enable ID, or another number in the setting.",
+)
+DEV_DATA_UNUSABLE = _row(
+    "dev_data_unusable",
+    "Development mode cannot keep its data here",
+    "The directory .doorward/dev below the current directory cannot be made or written.",
+    "Start it from a directory that belongs to you.",
+)
+DEV_CLIENT_PRESENT = _row(
+    "dev_client_present",
+    "The database knows the client of development mode",
+    "The secret of that client stands in public source, so whoever reads it could introspect tokens here.",
+    "doorward clients remove doorward-dev; or serve another database than that of development mode.",
 )
 DEV_OFF_LOOPBACK = _row(
     "dev_off_loopback",

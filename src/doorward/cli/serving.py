@@ -1,5 +1,8 @@
 """`doorward serve` and `doorward dev`: the commands that go on running."""
 
+import signal
+import sys
+
 import click
 
 from doorward.cli.frame import Verb, options_for, shared
@@ -9,6 +12,7 @@ from doorward.config.loading import load
 @click.command(cls=Verb)
 def serve() -> int:
     """Run the service for production, until it is told to stop."""
+    _end_quietly_while_starting()
     from doorward.running import run  # noqa: PLC0415  knows every room, which other commands need not load
 
     options = options_for("serve")
@@ -20,18 +24,30 @@ def serve() -> int:
 @click.option(
     "--port",
     type=click.IntRange(1, 65532),
-    default=8080,
-    show_default=True,
     metavar="N",
-    help="The public listener; the admin listener and the pretend providers take N+1 and N+2.",
+    help="The public listener, 8080 by default; the admin listener and the pretend providers take N+1 and N+2.",
 )
 @click.option("--fresh", is_flag=True, help="Begin with an empty database.")
-def dev(*, app: str | None, port: int, fresh: bool) -> int:
+def dev(*, app: str | None, port: int | None, fresh: bool) -> int:
     """Run everything on this machine alone, with pretend identity providers and nothing to set up.
 
     Prints what to open, who can sign in, and curl lines to paste. Keeps its data below .doorward/dev in the current
     directory.
     """
+    _end_quietly_while_starting()
     from doorward.dev import DevOptions, run  # noqa: PLC0415  knows every room and the emulator
 
     return run(DevOptions(port=port, config=shared().config, app=app, fresh=fresh))
+
+
+def _end_quietly_while_starting() -> None:
+    """Take signals that come before anything is served: a reload has nothing to reload yet, a stop just ends.
+
+    The event loop's own handlers replace these as soon as it runs.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(_number: int, _frame: object) -> None:
+    sys.exit(0)

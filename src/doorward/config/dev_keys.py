@@ -1,4 +1,4 @@
-"""The keys that `doorward dev` works with.
+"""The keys and the client secret that `doorward dev` works with.
 
 They stand in public source, so whoever reads it can make tokens that they vouch for. `serve` refuses them and `check`
 reports them; they read as plain words when decoded, so that they are recognised in a configuration.
@@ -8,6 +8,8 @@ from doorward.base.secret import Secret
 
 DEV_ENCRYPTION_KEY = b"doorward dev encryption key only".hex()
 DEV_SIGNING_KEY = b"doorward dev signing key only !!".hex()
+DEV_CLIENT = "doorward-dev"
+DEV_CLIENT_SECRET = b"doorward dev client secret only!".hex()
 
 
 def is_dev_key(key: Secret) -> bool:
