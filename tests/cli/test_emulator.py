@@ -59,7 +59,10 @@ def test_a_damaged_note_is_no_note(text: str) -> None:
 
 def test_no_emulator_is_told(cli: CommandLine) -> None:
     """Where nothing answers, the error says how to start one."""
-    cli.refused("emulator_unreachable", "emulator", "token", "--url", f"http://127.0.0.1:{free_port()}")
+    url = f"http://127.0.0.1:{free_port()}"
+    told = cli.refused("emulator_unreachable", "emulator", "token", "--url", url).err
+    assert url in told
+    assert "8082" not in told.replace(url, "")
 
 
 def test_a_refusal_is_told(cli: CommandLine, emulator: RunningEmulator) -> None:

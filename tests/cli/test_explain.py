@@ -48,11 +48,21 @@ def test_a_code_is_read_from_standard_input(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("invalid_tokn", "invalid_token"), ("tenant_not_allow", "tenant_not_allowed")]
+    ("written", "meant"),
+    [
+        ("invalid_tokn", "invalid_token"),
+        ("tenant_not_allow", "tenant_not_allowed"),
+        ("keys_unavailble", "keys_unavailable"),
+    ],
 )
 def test_an_unknown_code_has_a_suggestion(cli: CommandLine, written: str, meant: str) -> None:
     """A slip of the pen is exit status 1, with the code that was meant."""
     assert f"did you mean {meant}?" in cli.refused("unknown_code", "explain", written).err
+
+
+def test_even_what_is_near_nothing_has_a_suggestion(cli: CommandLine) -> None:
+    """Whatever might be a code gets the nearest there is."""
+    assert "did you mean " in cli.refused("unknown_code", "explain", "qqqqqqqq").err
 
 
 @pytest.mark.parametrize("text", ["qqqqqqqq", "", "%%%", "0" * 63, "0" * 65])

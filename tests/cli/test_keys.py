@@ -51,3 +51,7 @@ def test_a_provider_that_is_away_is_a_failure(cli: CommandLine) -> None:
     outcome = cli("keys", "fetch")
     assert outcome.status == 1
     assert away in outcome.out
+    what, fix = outcome.err.splitlines()
+    assert what.startswith("error: ")
+    assert what.endswith("[keys_unavailable]")
+    assert fix.startswith("fix: ")

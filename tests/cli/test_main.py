@@ -62,6 +62,18 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     assert command.returncode in {1, main.BROKEN_PIPE}
 
 
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("words", ["orgs list", "--help", "config show", "explain not_found"])
+def test_lost_output_is_told(tmp_path: Path, words: str, redirection: str) -> None:
+    """Results that nobody got are an error in two lines, and no defect."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" {words} {redirection}', DOORWARD],
+        stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment(tmp_path), check=False,
+    )  # fmt: skip
+    what, fix = done.stderr.splitlines()
+    assert (done.returncode, what.endswith("[output_lost]"), fix.startswith("fix: ")) == (1, True, True)
+
+
 def test_an_interrupt_is_quiet(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command without a traceback."""
 
@@ -87,10 +99,18 @@ def test_config_stands_anywhere(cli: CommandLine, arguments: tuple[str, ...]) ->
     assert not (cli.directory / "doorward.db").exists()
 
 
-def test_the_last_config_counts(cli: CommandLine) -> None:
-    """Of two files the one that was named later is read."""
-    (cli.directory / "a.toml").write_text('[database]\nurl = "sqlite:///a.db"\n')
-    cli.refused_settings("--config", "a.toml", "orgs", "list", "--config", "missing.toml")
+@pytest.mark.parametrize("arguments", [
+    ("--config", "a.toml", "orgs", "list", "--config", "b.toml"),
+    ("orgs", "--config", "a.toml", "list", "--config", "b.toml"),
+    ("orgs", "list", "--config", "a.toml", "--config", "b.toml"),
+    ("--config", "a.toml", "--config", "a.toml", "orgs", "list"),
+])  # fmt: skip
+def test_two_configs_are_one_too_many(cli: CommandLine, arguments: tuple[str, ...]) -> None:
+    """Of two settings files none is read, wherever they are named."""
+    for name in "ab":
+        (cli.directory / f"{name}.toml").write_text(f'[database]\nurl = "sqlite:///{name}.db"\n')
+    assert "--config" in cli.misused(*arguments).err
+    assert not list(cli.directory.glob("*.db"))
 
 
 @pytest.mark.parametrize("path", PATHS)

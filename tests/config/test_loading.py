@@ -239,13 +239,21 @@ def test_what_is_questionable_is_a_warning(text: str, code: str, line: int, sett
         (b"[server]\nlisten = 'a", "doorward.toml:2:12"),
         (b"[server]\n[server]\n", "doorward.toml:2:8"),
         (b"[server]\nlisten = '\xff'\n", "doorward.toml:2"),
-        (b"\xef\xbb\xbf[server]\n", "doorward.toml:1:1"),
+        (b"\xef\xbb\xbf[server]\nlisten = \n", "doorward.toml:2:10"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf[server]\n", "doorward.toml:1:1"),
     ],
 )
 def test_bad_syntax_is_placed(raw: bytes, where: str) -> None:
     """What is not TOML in UTF-8 is refused with line and column, and nothing else is said about the file."""
     Path("doorward.toml").write_bytes(raw)
     assert [(entry[1], entry[2]) for entry in found()] == [("settings_syntax", where)]
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    """What an editor on Windows puts before the text is no part of it."""
+    Path("auth.json").write_bytes(b'\xef\xbb\xbf{"platform": {"enabled": false}}')
+    Path("doorward.toml").write_bytes(b'\xef\xbb\xbf[auth]\r\nfile = "auth.json"\r\n')
+    assert load(Options(environment={})).auth.tree == {"platform": {"enabled": False}}
 
 
 @pytest.mark.parametrize("name", ["missing.toml", ".", "", "\0"])
@@ -270,6 +278,9 @@ def test_a_file_that_is_not_there_is_refused(name: str) -> None:
         ("DOORWARD_SECRETS__SIGNING_KEY", "abcd", "setting_invalid", "openssl"),
         ("DOORWARD_SECRETS__SIGNING_KEY_FILE", "missing", "settings_file_unreadable", "No such file"),
         ("DOORWARD_SERVER__LISTEN_FILE", "key", "setting_unknown", ""),
+        ("DOORWARD_SERVER_LISTEN", "x", "setting_unknown", "Did you mean DOORWARD_SERVER__LISTEN?"),
+        ("doorward_token_service_leeway", "", "setting_unknown", "Did you mean DOORWARD_TOKEN_SERVICE__LEEWAY?"),
+        ("DOORWARD_SECRETS_SIGNING_KEY_FILE", "x", "setting_unknown", "DOORWARD_SECRETS__SIGNING_KEY_FILE?"),
     ],
 )
 def test_a_bad_variable_is_named(variable: str, value: str, code: str, words: str) -> None:
@@ -277,6 +288,15 @@ def test_a_bad_variable_is_named(variable: str, value: str, code: str, words: st
     (finding,) = check(options(None, {variable: value}))
     assert (finding.code, finding.where, finding.severity) == (code, variable, "error")
     assert words in f"{finding.what} {finding.fix}"
+
+
+@pytest.mark.parametrize("variable", [
+    "DOORWARD_SERVICE_HOST", "DOORWARD_SERVICE_PORT", "DOORWARD_PORT", "DOORWARD_PORT_8080_TCP_ADDR",
+    "DOORWARD_SERVER_SERVICE_HOST", "DOORWARD_SERVER_PORT", "DOORWARD_DEBUG", "DOORWARD_", "DOORWARD_SERVER",
+])  # fmt: skip
+def test_variables_that_others_set_are_left_alone(variable: str) -> None:
+    """Kubernetes names variables after its services, and they are none of ours."""
+    assert check(options(None, {variable: "tcp://10.0.0.1:8080"})) == []
 
 
 def test_two_variables_for_one_setting_are_refused() -> None:

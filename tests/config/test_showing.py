@@ -64,6 +64,12 @@ def test_no_setting_is_left_out() -> None:
     assert next(entry.value for entry in shown if entry.name == "secrets.signing_key") == ""
 
 
+def test_an_empty_list_is_shown_as_one() -> None:
+    """Where nothing is listed, that is told from an empty text."""
+    told = {entry.name: entry.value for entry in show(Settings())}
+    assert (told["server.trusted_proxies"], told["outbound.ca_file"]) == ("[]", "")
+
+
 def test_text_stands_in_columns() -> None:
     """Each line has name, value and origin; an empty value is visible."""
     lines = render_text(show(Settings())).splitlines()

@@ -61,14 +61,13 @@ def _explainer(token: str) -> "Callable[[BackOffice], Awaitable[str]]":
 
 
 def find_row(code: str) -> ErrorRow:
-    """Find a row of the catalogue; raises `DoorwardError` (`unknown_code`) with the code that may have been meant."""
+    """Find a row of the catalogue; raises `DoorwardError` (`unknown_code`) with the code that is nearest."""
     known = catalogue()
     folded = code.strip().lower().replace("-", "_").replace(" ", "_")
     row = known.get(folded)
     if row is None:
-        close = difflib.get_close_matches(folded, known, n=1)
-        reason = f"{code!r}; did you mean {close[0]}?" if close else repr(code)
-        raise DoorwardError(faults.UNKNOWN_CODE, reason=reason)
+        (nearest,) = difflib.get_close_matches(folded, known, n=1, cutoff=0.0)
+        raise DoorwardError(faults.UNKNOWN_CODE, reason=f"{code!r}; did you mean {nearest}?")
     return row
 
 

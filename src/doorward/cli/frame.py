@@ -1,6 +1,7 @@
 """What all commands share: `--config` in any place, the settings, and commands that are imported when they are used.
 
-`--config` may stand before, between and after a command's words, so every command takes it, and the last one counts.
+`--config` may stand before, between and after a command's words, so every command takes it, but once alone: of two
+files neither would be the one that is certainly meant.
 """
 
 import importlib
@@ -22,15 +23,18 @@ class Shared:
     config: str | None = None
 
 
-def _note_config(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    del parameter
-    if value is not None:
-        context.ensure_object(Shared).config = value
+def _note_config(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> None:
+    found = context.ensure_object(Shared)
+    for value in values:
+        if found.config is not None:
+            raise click.BadParameter("more than one settings file is named.", context, parameter)
+        found.config = value
 
 
 CONFIG = click.Option(
     ["--config"],
     metavar="FILE",
+    multiple=True,
     expose_value=False,
     callback=_note_config,
     help="The settings file.  [default: doorward.toml, if it is there]",

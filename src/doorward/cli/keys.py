@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from doorward.accounts.audit import record
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals import KEYS_UNAVAILABLE
 from doorward.cli.backstage import OPERATOR, in_back_office
 from doorward.cli.frame import Words
 from doorward.cli.output import cell, json_option, print_rows, table, visible
@@ -59,7 +61,7 @@ def rotate(*, discard_unreadable: bool) -> None:
 
 
 @keys.command()
-def fetch() -> int:
+def fetch() -> None:
     """Fetch the key sets of every cloud in use, now, and keep them."""
 
     async def work(office: "BackOffice") -> "list[KeySetStatus]":
@@ -71,4 +73,6 @@ def fetch() -> int:
     found = in_back_office(work)
     lines = [[one.url, cell(one.keys), visible(one.last_error or "fetched")] for one in found]
     click.echo(table([["URL", "KEYS", "OUTCOME"], *lines]))
-    return 1 if any(one.last_error for one in found) else 0
+    failed = [one.last_error for one in found if one.last_error]
+    if failed:
+        raise DoorwardError(KEYS_UNAVAILABLE, reason=f"{len(failed)} of {len(found)} could not be fetched, {failed[0]}")

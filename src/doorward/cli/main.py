@@ -9,12 +9,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import click
 
 from doorward import __version__
 from doorward.base.errors import DoorwardError
+from doorward.base.faults import OUTPUT_LOST
 from doorward.base.text import cleaned
 from doorward.cli.frame import LazyWords, Shared
 from doorward.config.findings import SettingsRejected
@@ -58,14 +59,31 @@ def doorward() -> None:
 def main() -> NoReturn:
     """Run the command line that this process was started with."""
     logging.getLogger("doorward").addHandler(logging.NullHandler())  # only what serves writes a log
+    _note_closed_output()
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has enough of it; the interpreter must not try to write the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = BROKEN_PIPE
+        _drop_output()
+        status = BROKEN_PIPE  # whoever read our output has enough of it
+    except OSError as error:
+        _drop_output()
+        status = status or _tell(DoorwardError(OUTPUT_LOST, reason=error.strerror))
     sys.exit(status)
+
+
+def _note_closed_output() -> None:
+    """Put a stream that refuses writing in place of an output that was closed: what is lost must be noticed.
+
+    It also takes the lowest descriptor, which else the database would get.
+    """
+    if cast("object", sys.stdout) is None:
+        sys.stdout = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - it lives as long as the process
+
+
+def _drop_output() -> None:
+    """Give up what could not be written: the interpreter must not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -82,14 +100,27 @@ def run(arguments: Sequence[str]) -> int:
         click.echo("\n".join(finding.line() for finding in error.findings), err=True)
         return 1
     except DoorwardError as error:
-        click.echo(told(error), err=True)
-        return 1
+        return _tell(error)
     except SystemExit as end:  # click ends so when the pipe of standard output breaks
         return end.code if isinstance(end.code, int) else 1
     except Exception as error:  # noqa: BLE001 - the last place where a defect can be told in words
+        if isinstance(error, OSError) and _is_of_output(error):
+            return _tell(DoorwardError(OUTPUT_LOST, reason=error.strerror or "it is closed"))
         _tell_defect(error)
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Say whether an error came from writing results, and not from anything that the command works on."""
+    frames = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1:] == [click.echo.__code__]
+
+
+def _tell(error: DoorwardError) -> int:
+    """Tell an error on standard error, and give the exit status that goes with it."""
+    click.echo(told(error), err=True)
+    return 1
 
 
 def _refuse_no_text(arguments: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ Owns reading and syntax. What cannot be read becomes a finding with file, line a
 content is quoted.
 """
 
+import codecs
 import re
 import stat
 import tomllib
@@ -91,7 +92,7 @@ def is_open_to_others(name: str) -> bool:
 
 def _text_of(name: str, *, where: str, setting: str) -> str:
     try:
-        raw = Path(name).read_bytes()
+        raw = Path(name).read_bytes().removeprefix(codecs.BOM_UTF8)  # which editors on Windows put there
     except (OSError, ValueError) as refusal:
         reason = refusal.strerror if isinstance(refusal, OSError) else "the path is not usable"
         what = f"{name} cannot be read: {reason}."

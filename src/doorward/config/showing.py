@@ -59,4 +59,6 @@ def _members(settings: Settings, table: str, holder: object, section: type) -> I
 def _text(row: Row, value: object) -> str:
     if row.secrecy == "secret":
         return MASK if value else ""
+    if value == ():
+        return "[]"
     return "" if value is None else row.kind.show(value)

@@ -201,7 +201,10 @@ def _take_environment(gathered: Gathered, environment: Mapping[str, str]) -> Non
     seen: dict[str, str] = {}
     for variable in sorted(environment):
         name = variable.upper()
-        if not name.startswith(PREFIX) or "__" not in name.removeprefix(PREFIX):
+        if not name.startswith(PREFIX):
+            continue
+        if "__" not in name.removeprefix(PREFIX):
+            gathered.findings += _nearly_named(variable, name)
             continue
         path, is_file = _variable_path(name)
         if path is None:
@@ -214,6 +217,20 @@ def _take_environment(gathered: Gathered, environment: Mapping[str, str]) -> Non
         else:
             seen[path] = variable
             _take_variable(gathered, path, variable, environment[variable], is_file=is_file)
+
+
+def _nearly_named(variable: str, name: str) -> list[Finding]:
+    """Find the setting that a name without two underscores was meant for; others have names of their own with us.
+
+    Kubernetes, for one, sets DOORWARD_SERVICE_HOST and DOORWARD_PORT for a service that is called doorward.
+    """
+    rest = name.removeprefix(PREFIX)
+    widened = (f"{PREFIX}{rest[:at]}_{rest[at:]}" for at, character in enumerate(rest) if character == "_")
+    meant = next((candidate for candidate in widened if _variable_path(candidate)[0]), None)
+    if meant is None:
+        return []
+    what = f"{variable} is not the name of a setting: two underscores stand between section and key."
+    return [error(SETTING_UNKNOWN, where=variable, setting=variable, what=what, fix=f"Did you mean {meant}?")]
 
 
 def _variable_path(name: str) -> tuple[str | None, bool]:
