@@ -175,3 +175,16 @@ def test_counting_takes_no_longer_than_reading() -> None:
         decode(b"[" * 2000 + b'"\\' * 500_000, FEW_PARTS)
     with pytest.raises(NotStrictJson):
         decode(b"[" * 2000 + b'\\"' * 500_000, FEW_PARTS)
+
+
+@pytest.mark.parametrize("number", ["9" * 41, "-" + "1" * 40, "0." + "1" * 39, "1" + "0" * 9000, "1e" + "0" * 40 + "1"])
+def test_numbers_of_tokens_are_bounded(number: str) -> None:
+    """An object of a token or a provider holds no number of more than 40 characters, wherever it stands."""
+    for text in (f'{{"z": {number}}}', f'{{"z": [{{"y": {number}}}]}}'):
+        with pytest.raises(NotStrictJson, match="too long"):
+            decode_object(text.encode())
+
+
+def test_a_body_may_hold_an_integer_of_any_size() -> None:
+    """A request body is read with its integers cut to 10**20: that one is no organization, and no reason to refuse."""
+    assert decode(b'{"organization_id": ' + b"9" * 5000 + b"}") == {"organization_id": 10**20}

@@ -22,6 +22,7 @@ FEW_PARTS = 1024
 
 _INT_DIGITS = 20
 _HUGE = 10**_INT_DIGITS
+_NUMBER_LENGTH = 40
 _SMALL = 2**53  # far below where the two readers could differ
 # A string that never ends is one to the end of the text: trying again at its next quotation mark would be quadratic.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -44,10 +45,14 @@ def decode(raw: bytes, max_parts: int = MAX_PARTS) -> object:
 
     Raises `DuplicateName` for two equal names in one object, `NotStrictJson` for everything else that is refused.
     """
+    _refuse_many(raw, max_parts)
+    plain = _read_plain(raw)
+    return _read_any(raw, _DECODER) if plain is None else plain
+
+
+def _refuse_many(raw: bytes, max_parts: int) -> None:
     if _parts(raw) > max_parts and _parts(_STRING.sub(b"", raw)) > max_parts:
         raise NotStrictJson("too many values")
-    plain = _read_plain(raw)
-    return _read_any(raw) if plain is None else plain
 
 
 def _parts(raw: bytes) -> int:
@@ -83,10 +88,10 @@ def _is_small(member: object) -> bool:
     return member is None or (isinstance(member, int) and -_SMALL < member < _SMALL)
 
 
-def _read_any(raw: bytes) -> object:
+def _read_any(raw: bytes, decoder: json.JSONDecoder) -> object:
     try:
         text = raw.decode()
-        value = cast("object", _DECODER.decode(text))
+        value = cast("object", decoder.decode(text))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise NotStrictJson("not UTF-8 JSON") from error
     except RecursionError as error:
@@ -99,8 +104,12 @@ def _read_any(raw: bytes) -> object:
 
 
 def decode_object(raw: bytes, max_parts: int = MAX_PARTS) -> dict[str, object]:
-    """Read one JSON object; raises as `decode` does, and `NotStrictJson` for any other kind of value."""
-    value = decode(raw, max_parts)
+    """Read one JSON object of a token or a provider, whose numbers are bounded: none is longer than 40 characters.
+
+    Raises as `decode` does, and `NotStrictJson` for any other kind of value and for a longer number.
+    """
+    _refuse_many(raw, max_parts)
+    value = _read_plain(raw) or _read_any(raw, _BOUNDED_DECODER)
     if not isinstance(value, dict):
         raise NotStrictJson("not a JSON object")
     return cast("dict[str, object]", value)
@@ -117,6 +126,21 @@ def _bounded_int(digits: str) -> int:
     if len(digits.lstrip("-")) <= _INT_DIGITS:
         return int(digits)
     return -_HUGE if digits.startswith("-") else _HUGE
+
+
+def _short_int(digits: str) -> int:
+    _refuse_long(digits)
+    return _bounded_int(digits)
+
+
+def _short_float(digits: str) -> float:
+    _refuse_long(digits)
+    return _finite(digits)
+
+
+def _refuse_long(digits: str) -> None:
+    if len(digits) > _NUMBER_LENGTH:
+        raise NotStrictJson("a number is too long")
 
 
 def _finite(digits: str) -> float:
@@ -149,4 +173,7 @@ def _refuse_lone_surrogates(value: object) -> None:
 _PLAIN = msgspec.json.Decoder()
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_bounded_int, parse_float=_finite, parse_constant=_refuse_constant
+)
+_BOUNDED_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_short_int, parse_float=_short_float, parse_constant=_refuse_constant
 )
