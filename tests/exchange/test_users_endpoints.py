@@ -12,6 +12,7 @@ from tests.support.houses import ORIGIN, House, running_house
 DAY = 24 * 3600.0
 ENDPOINTS = (("GET", ME), ("POST", REFRESH), ("POST", LOGOUT))
 NEEDED = 'Bearer realm="auth-service"'
+MISUSED = f'{NEEDED}, error="invalid_request"'
 INVALID = f'{NEEDED}, error="invalid_token", error_description="Access token is invalid or expired"'
 
 
@@ -47,15 +48,13 @@ async def test_me_gives_the_caller(database_url: str) -> None:
     ([("Authorization", "Bearer " + "a" * 64)], INVALID, 401),
     ([("Authorization", "Bearer \xe9")], INVALID, 401),
     ([("Authorization", "Bearer " + "x" * 9000)], INVALID, 401),
-    ([("Authorization", "Bearer a"), ("Authorization", "Bearer a")], None, 400),
+    ([("Authorization", "Bearer a"), ("Authorization", "Bearer a")], MISUSED, 400),
 ])  # fmt: skip
-async def test_bad_credentials(
-    sqlite_url: str, sent: list[tuple[str, str]], challenge: str | None, status: int
-) -> None:
+async def test_bad_credentials(sqlite_url: str, sent: list[tuple[str, str]], challenge: str, status: int) -> None:
     """No bearer, a bad one and two are each told apart, the same at every endpoint."""
     async with running_house(sqlite_url, register=False) as house:
         answers = [await house.caller.ask(method, path, headers=sent) for method, path in ENDPOINTS]
-    code = {None: "malformed_request", NEEDED: "authentication_required", INVALID: "invalid_access_token"}[challenge]
+    code = {MISUSED: "malformed_request", NEEDED: "authentication_required", INVALID: "invalid_access_token"}[challenge]
     for answer in answers:
         assert (answer.status, answer.code, answer.headers.get("www-authenticate")) == (status, code, challenge)
         assert answer.json()["message"] == answer.json()["detail"]
