@@ -342,6 +342,16 @@ def test_everything_wrong_is_said_at_once() -> None:
     assert {finding.code for finding in findings} <= catalogue().keys()
 
 
+@pytest.mark.parametrize(("purpose", "warned"), [("serve", 2), ("check", 2), ("dev", 0), ("command", 0)])
+def test_open_files_are_told_where_they_matter(purpose: Purpose, warned: int) -> None:
+    """Who serves, or checks before serving, hears of a database or key file that is open to every user."""
+    for name in ("doorward.db", "doorward.db.key"):
+        Path(name).touch()
+        Path(name).chmod(0o644)
+    settings = load(Options(purpose=purpose, environment={}))
+    assert [finding.code for finding in settings.warnings] == ["file_open_to_others"] * warned
+
+
 def test_postgres_needs_both_keys() -> None:
     """With PostgreSQL there is no file to keep made-up keys in, so both must be set."""
     assert [entry[3] for entry in found("[database]\nurl = 'postgresql://h/n'\n")] == [
