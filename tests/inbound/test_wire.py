@@ -1,13 +1,19 @@
 """What one connection takes: heads too long or too slow, input that is no HTTP, connections that end half-way."""
 
 import asyncio
+import gc
 import logging
+import ssl
+from pathlib import Path
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from doorward.identity.visit import Visit
 from doorward.inbound.door import Reply, Route
+from doorward.inbound.listen import tls_context
 from doorward.inbound.wire import Limits
+from tests.support.peers import make_authority
 from tests.support.serving import Serving, serving
 
 HEAD = 4096
@@ -20,10 +26,17 @@ async def answer(visit: Visit, body: bytes) -> Reply:
     return Reply(200, b"%d headers, %d bytes" % (len(visit.raw_headers), len(body)))
 
 
+async def answer_at_length(_visit: Visit, _body: bytes) -> Reply:
+    return Reply(200, bytes(BIG))
+
+
+BIG = 12_000_000  # more than the kernel takes for a client that reads nothing
 ROUTES = (
     Route(method="GET", path="/", handler=answer),
     Route(method="POST", path="/", handler=answer, max_body=100_000),
+    Route(method="GET", path="/big", handler=answer_at_length),
 )
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def quiet(caplog: pytest.LogCaptureFixture) -> bool:
@@ -170,3 +183,111 @@ async def first_line(server: Serving, length: int) -> bytes:
         return await reader.readline()
     finally:
         writer.close()
+
+
+async def test_a_trailer_is_no_header() -> None:
+    """A field behind a chunked body is thrown away, be the body read before it comes or after, and so for the next."""
+    trailers = b"Authorization: Bearer x\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Type: text/plain\r\nHost: b\r\n\r\n"
+    last = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    async with serving(ROUTES, limits=ROOMY) as server:
+        answered = await server.exchange(CHUNKED + b"3\r\nabc\r\n0\r\n" + trailers + last)
+        assert answered.count(b"2 headers, ") == 2
+        assert answered.count(b"200 OK") == 2
+
+
+async def test_trailers_are_few() -> None:
+    """A request with more trailer fields than anybody sends is 431, though nothing of them is kept."""
+    async with serving(ROUTES, limits=ROOMY) as server:
+        assert b" 431 " in await server.exchange(CHUNKED + b"0\r\n" + b"a: b\r\n" * 66)
+
+
+@pytest.mark.parametrize("piece", [b"a: b\r\n" * 600, b"a" * 4096])
+@pytest.mark.parametrize("begin", [b"", b"a: "])
+async def test_trailers_have_an_end(piece: bytes, begin: bytes) -> None:
+    """Trailers without end, in fields or in one, end the connection before they take memory or time."""
+    async with serving(ROUTES, limits=ROOMY) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(CHUNKED + b"0\r\n" + begin)
+        sent = 0
+        try:
+            while not reader.at_eof() and sent < 20_000_000:
+                writer.write(piece)
+                sent += len(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            pass
+        writer.close()
+        assert sent < 20_000_000
+        assert (await server.get("/")).status == 200
+
+
+async def test_a_body_may_come_in_small_chunks() -> None:
+    """The framing of a chunked body is limited by nothing but the body's own limit, packet by packet or all at once."""
+    chunks = [b"1;a=b\r\nx\r\n"] * 5000
+    last = b"0\r\nChecksum: abc\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    async with serving(ROUTES, limits=ROOMY) as server:
+        assert b"2 headers, 5000 bytes" in await server.exchange(CHUNKED + b"".join(chunks) + last)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for piece in [CHUNKED, *chunks, last]:
+            writer.write(piece)
+            await asyncio.sleep(0)
+        assert b"2 headers, 5000 bytes" in await reader.read()
+        writer.close()
+
+
+async def test_many_requests_at_once_are_all_answered() -> None:
+    """However many requests come in one go, with bodies that look like ends of heads, each has its answer in order."""
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 400\r\n\r\n" + b"\r\n" * 200
+    last = CHUNKED.replace(b"Host", b"Connection: close\r\nHost") + b"5\r\n\r\n\r\n.\r\n0\r\n\r\n"
+    async with serving(ROUTES, limits=ROOMY) as server, asyncio.timeout(20):
+        answered = await server.exchange((get * 30 + post * 10) * 20 + last)
+    sizes = [part.rpartition(b", ")[2].partition(b" ")[0] for part in answered.split(b" bytes")[:-1]]
+    assert sizes == ([b"0"] * 30 + [b"400"] * 10) * 20 + [b"5"]
+
+
+async def test_many_offers_at_once_are_ignored() -> None:
+    """Offers of another protocol in any number are each ignored."""
+    offer = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    last = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    async with serving(ROUTES, limits=ROOMY) as server:
+        assert (await server.exchange(offer * 2000 + last)).count(b"200 OK") == 2001
+
+
+@pytest.mark.parametrize(
+    ("method", "count", "is_tls"), [("GET", 1, False), ("GET", 5000, False), ("POST", 5000, False), ("GET", 5000, True)]
+)
+async def test_a_client_that_takes_no_answer_is_let_go(
+    tmp_path: Path,
+    method: str,
+    count: int,
+    is_tls: bool,  # noqa: FBT001 - a column of the table
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of a client that asks and does not read, few requests are held, and the connection is cut after a while."""
+    chain = tmp_path / "server.pem"
+    authority = make_authority(tmp_path, "localhost")
+    client = ssl.create_default_context(cafile=str(authority.ca_file)) if is_tls else None
+    body = "Content-Length: 1\r\n\r\nx" if method == "POST" else "\r\n"
+    request = f"{method} /big HTTP/1.1\r\nHost: a\r\n{body}".encode()
+    tls = tls_context(chain, chain) if is_tls else None
+    limits = Limits(write_seconds=0.2, idle_seconds=0.2)
+    routes = [Route(method=method, path="/big", handler=answer_at_length, max_body=10)]
+    caplog.set_level(logging.INFO)
+    async with serving(routes, limits=limits, tls=tls) as server, asyncio.timeout(20):
+        name = "localhost" if is_tls else None
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=client, server_hostname=name, limit=1)
+        writer.write(request * count)
+        most = 0
+        while not [record for record in caplog.records if record.getMessage() == "http.stalled"]:
+            most = max(most, waiting_requests())
+            await asyncio.sleep(0.02)
+        assert most < 200
+        await server.stopped()
+        writer.close()
+    assert quiet(caplog)
+
+
+def waiting_requests() -> int:
+    return sum(isinstance(known, RequestResponseCycle) for known in gc.get_objects())

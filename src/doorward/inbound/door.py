@@ -103,7 +103,7 @@ class Door:
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
-            raw_headers=scope["headers"],
+            raw_headers=tuple(scope["headers"]),  # what was decided by must not change afterwards
             peer=client[0] if client else "",
             scheme=scope["scheme"],
         )

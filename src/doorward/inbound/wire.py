@@ -1,9 +1,10 @@
 """One client connection: uvicorn's HTTP/1.1 protocol with the limits that it lacks.
 
-Owns how much and how slowly a client may send before a request is complete, and what happens to input that is no HTTP.
-uvicorn would wait for a head for ever, take one of any size, and log a warning for every line of garbage; here a slow
-or oversized head ends the connection with 408 or 431, garbage with 400, each with one line in the log. Built on the
-attributes of `HttpToolsProtocol` that uvicorn's own code uses; tests/inbound/test_wire.py holds every one of them.
+Owns how much and how slowly a client may send before a request is complete, how slowly it may take an answer, and what
+happens to input that is no HTTP. uvicorn would wait for a head for ever, take one of any size, take trailers for
+headers, and log a warning for every line of garbage; here a slow or oversized head ends the connection with 408 or 431,
+garbage with 400, each with one line in the log. Built on the attributes of `HttpToolsProtocol` that uvicorn's own code
+uses; tests/inbound/test_wire.py holds every one of them.
 """
 
 import asyncio
@@ -20,6 +21,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from doorward.inbound.bare import Joining, Trailers, bare_answer, without_offer
+from doorward.inbound.flow import MAX_WAITING, SMALL, Flow, share_end
+
+TRAILER_BYTES = 8 * 1024
+DRAINING_WRITE_SECONDS = 5.0
+
 log = logging.getLogger("doorward.inbound")
 
 
@@ -28,13 +35,15 @@ class Limits:
     """How long and how large requests may be, in seconds and bytes (settings server.head_limit and its neighbours).
 
     `head_seconds` runs from the first byte, or from the connection where none comes; `body_seconds` from the end of the
-    head; `idle_seconds` between two requests of one connection.
+    head; `idle_seconds` between two requests of one connection; `write_seconds` from the last byte of an answer that
+    the client took, while more waits.
     """
 
     head_bytes: int = 32 * 1024
     head_seconds: float = 10.0
     body_seconds: float = 30.0
     idle_seconds: float = 75.0
+    write_seconds: float = 30.0
 
 
 class _Phase(Enum):
@@ -43,45 +52,6 @@ class _Phase(Enum):
     BETWEEN = auto()
     HEAD = auto()
     BODY = auto()
-
-
-@final
-class _Joining:
-    """What a response is written to: sends its head together with the body that follows in the same turn of the loop.
-
-    uvicorn writes the two apart, and each write is a call to the kernel and a packet for the client.
-    """
-
-    __slots__ = ("_held", "_loop", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-
-    def write(self, data: bytes) -> None:
-        """Send `data`, after what is held; hold it for the rest of this turn where it is a head."""
-        if self._held:
-            data, self._held = self._held + data, b""
-        elif data.startswith(b"HTTP/1.1 "):
-            self._held = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held)
-
-    def close(self) -> None:
-        """Close the connection once everything is sent."""
-        self._flush()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Say whether the connection is going or gone."""
-        return self._transport.is_closing()
 
 
 @final
@@ -105,44 +75,91 @@ class Wire(HttpToolsProtocol):
         self._chunk_opens_head = False
         self._head_least = 0  # bounds of what the head has so far, exact but for the chunk in which it began
         self._head_most = 0
+        self._behind_body = 0  # bytes since the last that belonged to a body, exact but for the chunk in which it stood
+        self._trailers = Trailers(_TooLongError)
         self._waiting_since: float | None = loop.time()
         self._running: RequestResponseCycle | None = None
         self.lost: asyncio.Future[None] = loop.create_future()
         self._is_draining = False
         self._is_broken = False
         self._is_offer = False
+        self._flow = cast("Flow", None)  # there is none without a transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin with a connection (transport's callback)."""
+        super().connection_made(transport)
+        self._flow = self.flow = Flow(transport)
 
     # --- what the client sends -----------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and end the connection when this is not HTTP or the head is too long."""
+        """Read requests, and keep back what comes faster than it is answered (transport's callback)."""
         if self._is_broken:
             return
+        if self._flow.is_held:
+            self._flow.hold(data)
+        elif len(data) <= SMALL and not self.pipeline:
+            self._parse(data)
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Read requests as long as few wait, and keep the rest back."""
+        start = 0
+        while start < len(data) and not self._is_broken:
+            if len(self.pipeline) >= MAX_WAITING:
+                self._flow.hold(data[start:])
+                return
+            end = share_end(data, start)
+            self._parse(data[start:end])
+            start = end
+
+    def _take_rest(self) -> None:
+        """Go on with what was kept back, now that no request waits."""
+        rest = self._flow.release()
+        if self._is_broken or self.transport.is_closing():
+            return
+        if self._waiting_since is not None:
+            self._waiting_since = self.loop.time()
+        self._take(rest)
+        self._flow.resume_reading()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, and end the connection when this is not HTTP or a head or trailer is too long."""
         self._unset_keepalive_if_required()
         self._count(len(data))
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            too_long = isinstance(error.__context__, _HeadTooLongError)
+            too_long = isinstance(error.__context__, _TooLongError)
             self._break(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_long else HTTPStatus.BAD_REQUEST)
         else:
-            if self._phase is _Phase.HEAD and self._head_least > self._limits.head_bytes:
+            if self._phase is not _Phase.BETWEEN and self._is_overlong():
                 self._break(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
+    def _is_overlong(self) -> bool:
+        """Say whether the head, or what follows a body, is too long though its end has not come."""
+        if self._phase is _Phase.HEAD:
+            return self._head_least > self._limits.head_bytes
+        return self._behind_body > TRAILER_BYTES
+
     def _feed(self, data: bytes) -> None:
-        parser = self.parser
-        try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            if not self._is_offer:
-                self._stop_after_answer()
+        while True:
+            parser = self.parser
+            try:
+                parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                if not self._is_offer:
+                    self._stop_after_answer()
+                    return
+                # The parser takes a request that offers another protocol (Java's HTTP client does) for the last in this
+                # one, body included. We decline by reading it again without the offer.
+                self._is_offer = False
+                self.parser = httptools.HttpRequestParser(self)
+                rest = data[cast("int", offer.args[0]) :]
+                data = without_offer(parser.get_method(), self.url, self.headers) + rest
+            else:
                 return
-            # The parser takes a request that offers another protocol (Java's HTTP client does) for the last in this
-            # one, body included. We decline by reading it again without the offer.
-            self._is_offer = False
-            self.parser = httptools.HttpRequestParser(self)
-            rest = data[cast("int", offer.args[0]) :]
-            self._feed(_without_offer(parser.get_method(), self.url, self.headers) + rest)
 
     def _count(self, size: int) -> None:
         self._chunk = size
@@ -150,6 +167,8 @@ class Wire(HttpToolsProtocol):
         if self._phase is _Phase.HEAD:
             self._head_least += size
             self._head_most += size
+        elif self._phase is _Phase.BODY:
+            self._behind_body += size
         elif self._phase is _Phase.BETWEEN and self._waiting_since is None:
             # Blank lines may precede a request; they must not keep a connection alive for ever.
             self._waiting_since = self.loop.time()
@@ -166,7 +185,7 @@ class Wire(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand a request whose head is not too long to the app (parser's callback)."""
         if self._head_most > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
-            raise _HeadTooLongError
+            raise _TooLongError
         if self._offers_upgrade():
             self._is_offer = True
             return
@@ -174,10 +193,18 @@ class Wire(HttpToolsProtocol):
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise _HostUnclearError
         self._phase = _Phase.BODY
+        self._behind_body = 0
         self._waiting_since = self.loop.time()
         super().on_headers_complete()
+        self._trailers.seen = 0
+        self.headers = self._trailers  # from here on uvicorn would add trailers to the headers that were already read
         if self._is_draining:
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body (parser's callback)."""
+        self._behind_body = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole (parser's callback)."""
@@ -189,8 +216,10 @@ class Wire(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        cycle.transport = cast("asyncio.Transport", _Joining(self.transport, self.loop))  # all that a cycle asks of one
+        cycle.transport = cast("asyncio.Transport", Joining(self.transport, self.loop))  # all that a cycle asks of one
         super()._start_asgi_task(cycle, app)
+        if self._flow.is_held and not self.pipeline:
+            self.loop.call_soon(self._take_rest)
 
     def _offers_upgrade(self) -> bool:
         # CONNECT is told from an offer: declining it would be read as CONNECT again.
@@ -202,9 +231,16 @@ class Wire(HttpToolsProtocol):
     # --- how it ends -------------------------------------------------------------------------------------------------
 
     def end_if_late(self, now: float) -> None:
-        """Close the connection if its client takes too long to send a request; `now` is the loop's time."""
+        """End the connection if its client takes too long to send a request or to take an answer.
+
+        `now` is the loop's time.
+        """
+        if self._is_stalled(now):
+            log.info("http.stalled", extra={"facts": {"address": (self.client or ("",))[0]}})
+            self.cut()
+            return
         since = self._waiting_since
-        if since is None or self._is_broken:
+        if since is None or self._is_broken or self._flow.is_held:
             return
         if self._phase is _Phase.BODY:
             if now - since > self._limits.body_seconds:
@@ -214,6 +250,10 @@ class Wire(HttpToolsProtocol):
                 self.transport.close()
             else:
                 self._break(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _is_stalled(self, now: float) -> bool:
+        seconds = self._limits.write_seconds
+        return self._flow.is_stalled(now, min(seconds, DRAINING_WRITE_SECONDS) if self._is_draining else seconds)
 
     def announce_end(self) -> None:
         """Have the answer under way, or the next, say that it is the connection's last."""
@@ -272,7 +312,7 @@ class Wire(HttpToolsProtocol):
             "http.unreadable",
             extra={"facts": {"request_id": request_id, "status": int(status), "address": (self.client or ("",))[0]}},
         )
-        self.transport.write(_bare_answer(status, request_id, self.server_state.default_headers))
+        self.transport.write(bare_answer(status, request_id, self.server_state.default_headers))
         self.transport.close()
 
     def _break_behind_others(self) -> None:
@@ -285,30 +325,9 @@ class Wire(HttpToolsProtocol):
             self._stop_after_answer()
 
 
-class _HeadTooLongError(Exception):
-    """The head was complete, and longer than it may be."""
+class _TooLongError(Exception):
+    """A head was complete, and longer than it may be; or a body had more trailers than it may have."""
 
 
 class _HostUnclearError(Exception):
     """Two Host headers, or none (RFC 9112 section 3.2): a proxy before us may have taken another than we would."""
-
-
-def _without_offer(method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """Write a request's head again without the offer to go on in another protocol (RFC 9110 section 7.8)."""
-    kept = [b"%s: %s" % header for header in headers if header[0] not in {b"upgrade", b"connection", b"http2-settings"}]
-    options = [option.strip() for name, value in headers if name == b"connection" for option in value.split(b",")]
-    kept += [b"connection: close" for option in options if option.lower() == b"close"]
-    return b"\r\n".join([b"%s %s HTTP/1.1" % (method, url), *kept, b"", b""])
-
-
-def _bare_answer(status: HTTPStatus, request_id: str, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-    body = f"{status.phrase}\n".encode()
-    lines = [
-        b"HTTP/1.1 %d %s" % (status, status.phrase.encode()),
-        *(name + b": " + value for name, value in default_headers),
-        b"content-type: text/plain; charset=utf-8",
-        b"content-length: %d" % len(body),
-        b"x-request-id: " + request_id.encode(),
-        b"connection: close",
-    ]
-    return b"\r\n".join([*lines, b"", body])
