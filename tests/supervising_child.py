@@ -60,7 +60,7 @@ async def work(tie: Tie) -> int:
     observe = logs.observing(metrics.request, write_access_log=False)
     door = Door(routes, trust=TRUST, clock=CLOCK, observe=observe, envelopes={"": admin.refuse})
     worker = Worker(tie, run, checks=[mood], snapshot=snapshot)
-    listener = Listener(name="public", socket=tie.public, app=door, is_shared=True)
+    listener = Listener(name="public", socket=tie.public, app=door)
     with signals(run, lambda: print("reloaded", os.getpid(), flush=True)):
         reporting = asyncio.create_task(worker.report())
         await serve([listener], run, clock=CLOCK, entropy=ENTROPY, drain_timeout=5, started=worker.started)

@@ -209,14 +209,7 @@ class Service:
         limits = limits_of(self._settings)
         if server.tls_certificate:
             self._tls = tls_context(Path(server.tls_certificate), Path(server.tls_key))
-        public = Listener(
-            name="public",
-            socket=self._sockets.public,
-            app=self._public,
-            limits=limits,
-            tls=self._tls,
-            is_shared=self._tie is not None,
-        )
+        public = Listener(name="public", socket=self._sockets.public, app=self._public, limits=limits, tls=self._tls)
         if self._sockets.admin is None:
             return [public]
         return [public, Listener(name="admin", socket=self._sockets.admin, app=self._admin(run, back), limits=limits)]

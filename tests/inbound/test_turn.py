@@ -1,8 +1,13 @@
-"""Connections by way of the loop's own server and one at a time, plain and over TLS: the same service either way."""
+"""Connections taken one at a time, plain and over TLS, and when there is no room for another."""
 
 import asyncio
 import logging
+import os
+import resource
+import socket
 import ssl
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,38 +26,68 @@ async def scheme(visit: Visit, _body: bytes) -> Reply:
 
 
 ROUTES = (Route(method="GET", path="/", handler=scheme),)
-both = pytest.mark.parametrize("is_shared", [False, True])
 
 
-@both
-async def test_many_connections_are_served(is_shared: bool) -> None:  # noqa: FBT001 - a column of the table
+async def test_many_connections_are_served() -> None:
     """Connections that come at once are all answered, and none is open when the run has ended."""
-    async with serving(ROUTES, is_shared=is_shared) as server:
+    async with serving(ROUTES) as server:
         answers = await asyncio.gather(*(server.exchange(REQUEST) for _ in range(100)))
         assert all(answer.endswith(b"http") for answer in answers)
         await server.stopped()
 
 
-@both
-async def test_tls_is_spoken(tmp_path: Path, is_shared: bool) -> None:  # noqa: FBT001 - a column of the table
+async def test_tls_is_spoken(tmp_path: Path) -> None:
     """Over TLS the scheme is https."""
     client = ssl.create_default_context(cafile=str(make_authority(tmp_path, "localhost").ca_file))
     chain = tmp_path / "server.pem"
-    async with serving(ROUTES, tls=tls_context(chain, chain), is_shared=is_shared) as server:
+    async with serving(ROUTES, tls=tls_context(chain, chain)) as server:
         assert (await server.exchange(REQUEST, tls=client)).endswith(b"https")
 
 
-@both
-async def test_failed_handshakes_are_nothing_to_report(
-    tmp_path: Path,
-    is_shared: bool,  # noqa: FBT001 - a column of the table
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_failed_handshakes_are_nothing_to_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Plain HTTP, garbage and connections that end within the handshake are dropped without a line in the log."""
     client = ssl.create_default_context(cafile=str(make_authority(tmp_path, "localhost").ca_file))
     chain = tmp_path / "server.pem"
-    async with serving(ROUTES, tls=tls_context(chain, chain), is_shared=is_shared) as server:
+    async with serving(ROUTES, tls=tls_context(chain, chain)) as server:
         for sent in (REQUEST, b"\x16\x03\x01\x00\x05hello", b""):
             await server.exchange(sent, half_close=True)
         assert (await server.exchange(REQUEST, tls=client)).endswith(b"https")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_who_finds_no_room_waits(caplog: pytest.LogCaptureFixture) -> None:
+    """Out of file descriptors, connections wait and are answered as soon as there are some; the log tells it once."""
+    async with serving(ROUTES) as server, asyncio.timeout(10):
+        waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
+        with no_more_descriptors():
+            for _ in range(20):
+                await asyncio.sleep(0.02)
+            assert told(caplog)
+        for connection in waiting:
+            reader, writer = await asyncio.open_connection(sock=connection)
+            writer.write(REQUEST)
+            assert (await reader.read()).endswith(b"http")
+            writer.close()
+        with no_more_descriptors(spare=1):
+            late = socket.create_connection(("127.0.0.1", server.port))
+            for _ in range(20):
+                await asyncio.sleep(0.02)
+        late.close()
+    assert len(told(caplog)) == 1
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.getMessage() == "listener.exhausted"]
+
+
+@contextmanager
+def no_more_descriptors(spare: int = 0) -> Generator[None]:
+    """Leave this process `spare` file descriptors to open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

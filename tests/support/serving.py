@@ -82,7 +82,6 @@ async def serving(
     envelopes: dict[str, Refuse] | None = None,
     limits: Limits | None = None,
     tls: ssl.SSLContext | None = None,
-    is_shared: bool = False,
     drain_timeout: float = 10.0,
 ) -> AsyncGenerator[Serving]:
     """Serve `routes` on a free port of 127.0.0.1."""
@@ -95,9 +94,7 @@ async def serving(
         observe=lambda _visit, route, status, _seconds: seen.append((route, status)),
         envelopes={"": refuse, **(envelopes or {})},
     )
-    listener = Listener(
-        name="public", socket=listening, app=app(door), limits=limits or Limits(), tls=tls, is_shared=is_shared
-    )
+    listener = Listener(name="public", socket=listening, app=app(door), limits=limits or Limits(), tls=tls)
     port = listening.getsockname()[1]
     up = asyncio.Event()
     task = asyncio.create_task(

@@ -20,17 +20,13 @@ MAX_PORT = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A listening socket and what answers on it; `name` is for the log.
-
-    `is_shared` says that other processes take connections from the same socket.
-    """
+    """A listening socket and what answers on it; `name` is for the log."""
 
     name: str
     socket: socket.socket
     app: Asgi
     limits: Limits = field(default_factory=Limits)
     tls: ssl.SSLContext | None = None
-    is_shared: bool = False
 
 
 def bind(address: str) -> socket.socket:

@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.identity.visit import REQUEST_ID_BYTES
-from doorward.inbound.listen import BACKLOG, Listener, address_of
+from doorward.inbound.listen import Listener, address_of
 from doorward.inbound.turn import Turn
 from doorward.inbound.wire import Wire
 
@@ -102,7 +102,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     doors = [_Accepting(listener, clock, entropy) for listener in listeners]
     for door in doors:
-        await door.open()
+        door.open()
     ticker = loop.create_task(_tick(doors))
     started()
     await run.wait_for_stop()
@@ -137,20 +137,13 @@ class _Accepting:
             timeout_keep_alive=cast("int", listener.limits.idle_seconds),  # only ever handed to loop.call_later
         )
         self._config.load()
-        self._server: asyncio.Server | None = None
         self._turn: Turn | None = None
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Begin to take connections."""
-        loop = asyncio.get_running_loop()
         self.tick()
         address = address_of(self._listener.socket)
-        if self._listener.is_shared:
-            self._turn = Turn(self._listener, self._wire)
-        else:
-            self._server = await loop.create_server(
-                self._wire, sock=self._listener.socket, ssl=self._listener.tls, backlog=BACKLOG
-            )
+        self._turn = Turn(self._listener, self._wire)
         log.info("listener.open", extra={"facts": {"listener": self._listener.name, "address": address}})
 
     def tick(self) -> None:
@@ -162,8 +155,6 @@ class _Accepting:
 
     async def drain(self, run: Run, deadline: float) -> None:
         """Take no more connections, answer what has been asked, and close; after `deadline`, or by force, cut."""
-        if self._server is not None:
-            self._server.close()
         if self._turn is not None:
             self._turn.close()
         for wire in self._wires():

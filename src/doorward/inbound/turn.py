@@ -1,7 +1,9 @@
-"""Taking connections from a socket that several workers share, one at a time.
+"""Taking connections from a socket, one at a time.
 
-The event loops take all that wait in one go, so that one worker may get a whole burst of long-lived connections while
-the others stand idle. Here each takes one, and the next after it has served what it has: whoever is idle comes first.
+The event loops take all that wait in one go, so that of several workers one may get a whole burst of long-lived
+connections while the others stand idle. Here each takes one, and the next after it has served what it has: whoever is
+idle comes first. And out of file descriptors, uvloop closes whoever comes, without a word; here they wait in the
+kernel's queue until there is room, and the log says so.
 """
 
 import asyncio
@@ -11,7 +13,8 @@ from collections.abc import Callable
 
 from doorward.inbound.listen import Listener
 
-BREATH_SECONDS = 1.0
+BREATH_SECONDS = 0.1
+EPISODE_SECONDS = 60.0
 
 log = logging.getLogger("doorward.inbound")
 
@@ -25,6 +28,7 @@ class Turn:
         self._loop = asyncio.get_running_loop()
         self._arriving: set[asyncio.Task[None]] = set()
         self._is_open = True
+        self._exhausted_until = 0.0  # failures before this belong to the episode that is in the log
         self._resume()
 
     def close(self) -> None:
@@ -45,7 +49,7 @@ class Turn:
             return  # somebody else's turn, or a client that has left already
         except OSError as error:
             # Out of file descriptors or memory: the socket stays readable, and asking on would be a busy loop.
-            log.error("listener.exhausted", extra={"facts": {"reason": error.strerror}})  # noqa: TRY400 - the reason says it
+            self._tell(error)
             self._loop.remove_reader(self._listener.socket.fileno())
             self._loop.call_later(BREATH_SECONDS, self._resume)
             return
@@ -53,6 +57,14 @@ class Turn:
         task = self._loop.create_task(self._adopt(connection))
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
+
+    def _tell(self, error: OSError) -> None:
+        now = self._loop.time()
+        if now > self._exhausted_until:
+            log.error(
+                "listener.exhausted", extra={"facts": {"listener": self._listener.name, "reason": error.strerror}}
+            )
+        self._exhausted_until = now + EPISODE_SECONDS
 
     async def _adopt(self, connection: socket.socket) -> None:
         try:
