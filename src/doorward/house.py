@@ -33,7 +33,8 @@ from doorward.exchange.verification import Verification
 from doorward.gateway import other
 from doorward.identity.visit import Trust
 from doorward.inbound.door import Door
-from doorward.keys.kept import StoredDocuments
+from doorward.keys import master
+from doorward.keys.kept import ReadDocuments, StoredDocuments
 from doorward.keys.master import MasterSecrets, read_or_make
 from doorward.keys.provider_keys import KeySetEvent, ProviderKeys
 from doorward.keys.ring import KeyRing
@@ -41,7 +42,7 @@ from doorward.operations import logs
 from doorward.operations.metrics import Metrics
 from doorward.outbound import Outbound
 from doorward.store import Store, open_store, organizations, read_url, signing_keys
-from doorward.store.opening import SqliteAddress
+from doorward.store.opening import SqliteAddress, inspect
 
 _log = logging.getLogger("doorward.house")
 
@@ -49,8 +50,13 @@ _log = logging.getLogger("doorward.house")
 class BackOffice:
     """What works on the database, made from the settings; the key ring is read when it is first needed."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, entropy: Entropy) -> None:
-        """Make the parts; nothing is read and nothing is fetched yet."""
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, entropy: Entropy, *, keeps_key_sets: bool = True
+    ) -> None:
+        """Make the parts; nothing is read and nothing is fetched yet.
+
+        Without `keeps_key_sets` what is fetched from the providers is not stored.
+        """
         self.settings = settings
         self.store = store
         self.clock = clock
@@ -60,7 +66,7 @@ class BackOffice:
         self.key_events: list[KeySetEvent] = []
         self.provider_keys = ProviderKeys(
             Outbound(settings.outbound.ca_file or None, os.environ),
-            StoredDocuments(store, clock),
+            (StoredDocuments if keeps_key_sets else ReadDocuments)(store, clock),
             clock,
             entropy,
             on_event=self.key_events.append,
@@ -127,17 +133,35 @@ class BackOffice:
         )
 
 
+def inspect_database(settings: Settings) -> None:
+    """Refuse a database and its key file as `serve` would, and create nothing; a server is not asked.
+
+    Raises `DoorwardError`: as `open_store` does, `key_file_missing`, `key_file_unusable`.
+    """
+    holds_keys = inspect(settings.database.url)
+    address, given = read_url(settings.database.url), settings.secrets
+    master.inspect(
+        MasterSecrets(encryption_key=given.encryption_key, signing_key=given.signing_key),
+        address.path if isinstance(address, SqliteAddress) else None,
+        holds_keys=holds_keys,
+    )
+
+
 @asynccontextmanager
 async def open_back_office(
-    settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None
+    settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None, *, keeps_key_sets: bool = True
 ) -> AsyncGenerator[BackOffice]:
     """Open the database by serve's rule, give the parts that work on it, and close it afterwards.
+
+    A command that must store nothing asks for it without `keeps_key_sets`.
 
     Raises `DoorwardError` as `open_store` does.
     """
     store = await open_store(settings.database.url, auto_migrate=settings.database.auto_migrate)
     try:
-        yield BackOffice(settings, store, clock or SystemClock(), entropy or SystemEntropy())
+        yield BackOffice(
+            settings, store, clock or SystemClock(), entropy or SystemEntropy(), keeps_key_sets=keeps_key_sets
+        )
     finally:
         await store.close()
 
@@ -181,7 +205,10 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front
         trust=trust_of(settings, back.entropy),
         clock=back.clock,
         observe=logs.observing(metrics.request, write_access_log=settings.server.access_log),
-        envelopes={"": other.refuse, **(api.envelopes(cors) if rules.enabled else {})},
+        envelopes={
+            "": other.Outside(_https_site(settings)).refuse,
+            **(api.envelopes(cors, guard) if rules.enabled else {}),
+        },
     )
     return Front(door=door, login=login, failures=failures)
 
@@ -221,6 +248,14 @@ def requires_https(settings: Settings) -> bool:
     http = tree.get("httpSettings")
     wish = cast("dict[str, object]", http).get("requireHttps") if isinstance(http, dict) else None
     return wish if isinstance(wish, bool) else settings.server.public_url.startswith("https:")
+
+
+def _https_site(settings: Settings) -> str | None:
+    """Give the origin that plain requests are sent to, "" where they are refused alone, None where they are served."""
+    if not requires_https(settings):
+        return None
+    site = settings.server.public_url.rstrip("/")
+    return site if site.startswith("https:") else ""
 
 
 async def refuse_unusable_default(back: BackOffice) -> None:

@@ -26,12 +26,17 @@ TOLD = ("X-Forwarded-Proto", "https")
     [("Front-End-Https", "on")],
 ])  # fmt: skip
 async def test_plain_http_is_refused_everywhere(sqlite_url: str, sent: list[tuple[str, str]]) -> None:
-    """Where the address is https:, every endpoint refuses plain requests, whatever a stranger says of the way."""
+    """Where the address is https:, the service refuses plain requests and redirects what lies outside of it."""
     async with running_house(sqlite_url, register=False, **HTTPS) as house:
-        for path, method in {**CLOSED, **OPEN}.items():
+        paths = {**CLOSED, **OPEN, "/auth-service/nope": "GET"}
+        for path, method in paths.items():
             answer = await house.caller.ask(method, path, headers=sent)
-            assert (answer.status, answer.code) == (403, "https_required"), path
-            assert "location" not in answer.headers
+            if path == METADATA:
+                site = house.settings.server.public_url
+                assert (answer.status, answer.headers["location"]) == (301, f"{site}{path}")
+            else:
+                assert (answer.status, answer.code) == (403, "https_required"), path
+                assert "location" not in answer.headers
 
 
 async def test_a_trusted_proxy_is_believed(sqlite_url: str) -> None:

@@ -360,7 +360,7 @@ async def _refused_for(house: House, *names: str) -> str | None:
 @pytest.mark.parametrize(("mode", "codes", "audited"), [
     ("off", [None, None], 0),
     ("detect", [None, None], 1),
-    ("reject", [None, "token_replayed"], 0),
+    ("reject", [None, "token_replayed"], 1),
 ])  # fmt: skip
 async def test_replay_modes(database_url: str, mode: str, codes: list[str | None], audited: int) -> None:
     """A second use of one token passes, is noted, or is refused, as the setting says; a failure burns no token."""

@@ -14,6 +14,7 @@ from typing import Any
 from doorward.accounts.nouns import Origin
 from doorward.base.clock import Clock, rfc3339
 from doorward.base.errors import DoorwardError
+from doorward.base.refusals import TOKEN_REPLAYED
 from doorward.base.text import cleaned
 from doorward.store import Append, Param, Row, Store, audit
 
@@ -97,8 +98,10 @@ class FailureRecords:
         if self._written > FAILURES_PER_SECOND:
             self._count_dropped()
             return
+        events = ["exchange.failed", *(["token.replayed"] if code == TOKEN_REPLAYED.code else [])]
+        rows = [record(event, now, origin, subject, code=code, detail=detail) for event in events]
         try:
-            await self._store.append([record("exchange.failed", now, origin, subject, code=code, detail=detail)])
+            await self._store.append(rows)
         except DoorwardError as error:
             self._count_dropped()
             _log.warning("audit.dropped", extra={"facts": {"reason": error.code}})

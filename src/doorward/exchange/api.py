@@ -144,7 +144,7 @@ def routes(parts: Parts, oauth: OAuth, guard: Guard, max_body: int) -> list[Rout
     ]
 
 
-def envelopes(cors: Cors) -> dict[str, Refuse]:
-    """Give the words for refusals below each prefix."""
-    words = {PREFIX: refuse, OAUTH: refuse_oauth, TOKEN: refuse_token_request, metadata.PATH: refuse_oauth}
-    return {prefix: cors.envelope(words_of) for prefix, words_of in words.items()}
+def envelopes(cors: Cors, guard: Guard) -> dict[str, Refuse]:
+    """Give the words for refusals below each prefix; the metadata lie outside, and are refused as other paths are."""
+    words = {PREFIX: refuse, OAUTH: refuse_oauth, TOKEN: refuse_token_request}
+    return {prefix: cors.envelope(guard.words(words_of)) for prefix, words_of in words.items()}

@@ -10,7 +10,7 @@ from doorward.base.errors import DoorwardError
 from doorward.base.refusals import HTTPS_REQUIRED, INVALID_SUBSCRIPTION_KEY
 from doorward.base.secret import Secret
 from doorward.identity.visit import Visit
-from doorward.inbound.door import Handler, Reply
+from doorward.inbound.door import Handler, Refuse, Reply
 
 SUBSCRIPTION_HEADER = b"ocp-apim-subscription-key"
 
@@ -45,6 +45,14 @@ class Guard:
             return await handler(visit, body)
 
         return self.open(guarded if self._key else handler)
+
+    def words(self, refuse: Refuse) -> Refuse:
+        """Give the words for refusals: to a plain request there is only one, whatever else is wrong with it."""
+
+        def refused(visit: Visit, error: DoorwardError) -> Reply:
+            return refuse(visit, error if visit.scheme == "https" else DoorwardError(HTTPS_REQUIRED))
+
+        return refused if self._requires_https else refuse
 
     def _check_scheme(self, visit: Visit) -> None:
         if visit.scheme != "https":
