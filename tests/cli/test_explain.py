@@ -1,4 +1,6 @@
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,24 @@ def test_what_is_neither_is_refused(cli: CommandLine, text: str) -> None:
 
 
 # --- a provider's id_token ---------------------------------------------------------------------------------------
+
+
+def test_nothing_of_a_token_is_stored(cli: CommandLine, entra: RunningEmulator) -> None:
+    """Key sets that are fetched for an explanation are not kept; those that are kept are read."""
+    cli.register("--domain", "contoso.com")
+    token = minted(entra)
+    cli.ok("explain", token)
+    assert kept_key_sets(cli) == []
+    cli.ok("keys", "fetch")
+    before = kept_key_sets(cli)
+    assert len(before) == 2
+    cli.ok("explain", token)
+    assert kept_key_sets(cli) == before
+
+
+def kept_key_sets(cli: CommandLine) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(cli.directory / "doorward.db")) as database:
+        return database.execute("SELECT url, fetched_at FROM key_sets").fetchall()
 
 
 def test_a_good_token_passes_every_check(cli: CommandLine, entra: RunningEmulator) -> None:

@@ -57,6 +57,16 @@ def test_what_cannot_be_is_refused(cli: CommandLine, more: tuple[str, ...], code
     assert cli.json("registrations", "list") == []
 
 
+@pytest.mark.parametrize("nobody", ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-ffff-ffff-ffff-ffffffffffff"])
+def test_a_guid_that_nobody_has_is_refused(cli: CommandLine, nobody: str) -> None:
+    """The nil and the max GUID are what programs write where they have none."""
+    words = ("registrations", "add", "--name", "n", "--org", "1")
+    cli.refused("value_refused", *words, nobody, "--tenant", ONE)
+    cli.refused("value_refused", *words, CLIENT, "--tenant", ONE, "--tenant", nobody)
+    cli.ok(*ADD, "--org", "1")
+    cli.refused("value_refused", "registrations", "set-tenants", CLIENT, "--tenant", ONE, "--tenant", nobody)
+
+
 def test_a_client_id_is_registered_once(cli: CommandLine) -> None:
     """The second registration of a client ID is refused."""
     cli.ok(*ADD, "--org", "1")

@@ -69,6 +69,9 @@ def test_a_link_must_make_sense(cli: CommandLine) -> None:
     cli.ok(*JANE)
     cli.refused("value_refused", "users", "link", "1", *LINK, "--cloud", "nowhere")
     cli.refused("value_refused", "users", "link", "1", "--tenant", "contoso", "--oid", OID)
+    for nobody in ("00000000-0000-0000-0000-000000000000", "FFFFFFFF-ffff-ffff-ffff-ffffffffffff"):
+        cli.refused("value_refused", "users", "link", "1", "--tenant", nobody, "--oid", OID)
+        cli.refused("value_refused", "users", "link", "1", "--tenant", TENANT, "--oid", nobody)
 
 
 def test_a_user_is_deleted(cli: CommandLine) -> None:

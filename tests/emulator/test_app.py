@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -79,6 +80,14 @@ async def test_documents_are_json_for_get_and_head(emulator: RunningEmulator, pa
     assert (head_status, head_fields["content-length"], head_body) == (200, str(len(body)), b"")
     status, fields, _ = await ask(emulator, f"DELETE {path}")
     assert (status, fields["allow"]) == (405, "get, head")
+
+
+async def test_every_answer_has_a_request_id(emulator: RunningEmulator) -> None:
+    """Each answer is numbered anew, whatever the client sent of its own."""
+    asked = ["GET /_emulator/people", "HEAD /_emulator/people", "GET /nowhere", "PUT /_emulator/token"]
+    ids = [(await ask(emulator, one))[1]["x-request-id"] for one in asked]
+    assert len(set(ids)) == len(asked)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
 
 
 async def test_the_people_are_listed(emulator: RunningEmulator) -> None:

@@ -14,7 +14,7 @@ from doorward.accounts.organizations import checked_name, organization_exists
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
 from doorward.base.refusals import AUDIENCE_MISMATCH, TENANT_NOT_ALLOWED
-from doorward.base.text import domain_key, guid
+from doorward.base.text import domain_key, given_guid, guid
 from doorward.providers.aad import MICROSOFT_AUDIENCES
 from doorward.store import Cursor, Store, UniqueViolation, changes, registrations, tokens
 
@@ -191,7 +191,7 @@ def _checked(new: NewRegistration, known_clouds: Iterable[str]) -> NewRegistrati
 
 
 def _checked_client_id(client_id: str) -> str:
-    folded = guid(client_id)
+    folded = given_guid(client_id)
     if folded is None:
         raise DoorwardError(VALUE_REFUSED, client_id="must be the application's client ID, a GUID")
     if folded in MICROSOFT_AUDIENCES:
@@ -200,7 +200,7 @@ def _checked_client_id(client_id: str) -> str:
 
 
 def _checked_tenants(tenants: tuple[str, ...]) -> tuple[str, ...]:
-    folded = tuple(dict.fromkeys(guid(tenant) or "" for tenant in tenants))
+    folded = tuple(dict.fromkeys(given_guid(tenant) or "" for tenant in tenants))
     if not folded or "" in folded:
         raise DoorwardError(VALUE_REFUSED, tenant="must be the GUID of a tenant; there is no 'any tenant'")
     return folded

@@ -11,7 +11,7 @@ from doorward.accounts.tokens import revoke_all_of_user
 from doorward.base.clock import rfc3339
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
-from doorward.base.text import email_key, guid
+from doorward.base.text import email_key, given_guid
 from doorward.store import Cursor, Store, UniqueViolation, identities, users
 
 MAX_ID = 2**53 - 1
@@ -104,7 +104,7 @@ async def link_user(store: Store, number: int, cloud: str, tenant: str, oid: str
 
     Raises `DoorwardError`: `value_refused`, `not_there`, or `already_there` when the person is linked to any account.
     """
-    tid, object_id = guid(tenant), guid(oid)
+    tid, object_id = given_guid(tenant), given_guid(oid)
     if tid is None or object_id is None:
         raise DoorwardError(VALUE_REFUSED, link="--tenant and --oid must be GUIDs")
 

@@ -32,6 +32,12 @@ def guid(value: object) -> str | None:
     return value.lower() if isinstance(value, str) and _GUID.fullmatch(value) else None
 
 
+def given_guid(value: object) -> str | None:
+    """Give a GUID that something can have been given, or None; the nil and the max GUID name nothing (RFC 9562 5.9)."""
+    folded = guid(value)
+    return None if folded is None or set(folded) in ({"0", "-"}, {"f", "-"}) else folded
+
+
 def domain_key(domain: str) -> str | None:
     """Give the ASCII (IDNA 2008) form of a domain in lower case, or None when it is not a domain name."""
     return _domain_key(domain) if len(domain) <= EMAIL_MAX else None  # what is remembered is bounded in size, too

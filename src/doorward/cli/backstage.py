@@ -20,16 +20,17 @@ T = TypeVar("T")
 OPERATOR = Origin(user_agent="doorward cli")
 
 
-def in_back_office(work: Callable[["BackOffice"], Awaitable[T]]) -> T:
+def in_back_office(work: Callable[["BackOffice"], Awaitable[T]], *, keeps_key_sets: bool = True) -> T:
     """Open the back office of this command line's settings, do `work` in it, and close it.
 
+    Without `keeps_key_sets` what it fetches from the providers is not stored.
     Raises `SettingsRejected`, and `DoorwardError` as the database and the work do.
     """
-    return asyncio.run(_visit(settings_for("command"), work))
+    return asyncio.run(_visit(settings_for("command"), work, keeps_key_sets=keeps_key_sets))
 
 
-async def _visit(settings: Settings, work: Callable[["BackOffice"], Awaitable[T]]) -> T:
+async def _visit(settings: Settings, work: Callable[["BackOffice"], Awaitable[T]], *, keeps_key_sets: bool) -> T:
     from doorward.house import open_back_office  # noqa: PLC0415  knows every room, which --help need not load
 
-    async with open_back_office(settings) as office:
+    async with open_back_office(settings, keeps_key_sets=keeps_key_sets) as office:
         return await work(office)

@@ -41,9 +41,9 @@ def explain(*, token_or_code: str) -> None:
     text = _read_input() if token_or_code == "-" else token_or_code
     given = _BEARER.sub("", text.strip().strip("\"'"), count=1)
     if _OPAQUE.fullmatch(given):
-        click.echo(in_back_office(lambda office: explain_platform_token(office, given)))
+        click.echo(in_back_office(lambda office: explain_platform_token(office, given), keeps_key_sets=False))
     elif "." in given or not _CODE.fullmatch(given):
-        click.echo(in_back_office(_explainer(given)))
+        click.echo(in_back_office(_explainer(given), keeps_key_sets=False))
     else:
         click.echo(explain_row(find_row(given)))
 

@@ -27,6 +27,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 64 * 1024
+REQUEST_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class EmulatorApp:
             raise ValueError("the emulator's address must be http: on loopback, with a port and without a path")
         known = directory(people)
         self._port = parts.port
+        self._entropy = entropy
         self._people = people
         self._pretend: dict[str, Pretend] = {
             pretend.name: pretend for pretend in (PretendEntra(base_url, known, clock, entropy, keys),)
@@ -85,7 +87,8 @@ class EmulatorApp:
             answer = await self._answer(scope, receive)
         except _Refused as refused:
             answer = refused.answer
-        await _send(send, answer, with_body=scope["method"] != "HEAD")
+        request_id = self._entropy.draw(REQUEST_ID_BYTES).hex()
+        await _send(send, answer, request_id, with_body=scope["method"] != "HEAD")
 
     def _refuse_strangers(self, scope: Scope) -> None:
         peer = cast("tuple[str, int] | None", scope.get("client"))
@@ -145,12 +148,13 @@ async def _json_body(scope: Scope, receive: Receive) -> bytes:
     return body
 
 
-async def _send(send: Send, answer: _Answer, *, with_body: bool) -> None:
+async def _send(send: Send, answer: _Answer, request_id: str, *, with_body: bool) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(answer.body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", request_id.encode()),
     ]
     if answer.allow:
         headers.append((b"allow", answer.allow.encode()))

@@ -65,6 +65,22 @@ class StoredDocuments:
 
 
 @final
+class ReadDocuments:
+    """Documents that others keep in the database: for a command that must store nothing."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """Read from `store`."""
+        self._stored = StoredDocuments(store, clock)
+
+    async def load(self) -> list[KeptDocument]:
+        """Give every kept document."""
+        return await self._stored.load()
+
+    async def keep(self, kept: KeptDocument) -> None:
+        """Leave the kept documents as they are."""
+
+
+@final
 class ForgottenDocuments:
     """Documents kept nowhere: for a process without a database."""
 

@@ -59,6 +59,18 @@ def read_or_make(given: MasterSecrets, database: Path | None, entropy: Entropy, 
     )
 
 
+def inspect(given: MasterSecrets, database: Path | None, *, holds_keys: bool) -> None:
+    """Refuse what `read_or_make` would refuse over a database that `holds_keys` or not, and make nothing.
+
+    Raises `DoorwardError`: `key_file_missing`, `key_file_unusable`.
+    """
+    if (given.encryption_key and given.signing_key) or database is None:
+        return
+    path = key_file_of(database)
+    if holds_keys or path.exists():
+        _read(path)
+
+
 def _make(path: Path, entropy: Entropy) -> None:
     """Write a new key file whole or not at all: another process must never read half of one."""
     draft = path.with_name(f"{path.name}.{entropy.draw(8).hex()}")

@@ -5,15 +5,19 @@ The PostgreSQL driver is imported only here and only for its own URLs.
 """
 
 import asyncio
+import errno
+import importlib.util
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID, POSTGRES_MISSING
+from doorward.store import signing_keys
 from doorward.store.schema import HEAD, REVISION, judge_revision
 from doorward.store.sql import Store
 from doorward.store.sqlite import SqliteStore
@@ -86,6 +90,23 @@ async def open_store(url: str, *, auto_migrate: bool) -> Store:
     return await _open_postgres(address.url, auto_migrate=auto_migrate)
 
 
+def inspect(url: str) -> bool:
+    """Refuse what `open_store` would refuse, but create, change and migrate nothing.
+
+    Gives whether the database holds keys that were sealed with a key of its own. A server is not asked, and counts as
+    empty. Raises `DoorwardError`: `database_url_invalid`, `database_unreachable`, `database_newer`, `postgres_missing`.
+    """
+    address = read_url(url)
+    if isinstance(address, PostgresAddress):
+        if importlib.util.find_spec("asyncpg") is None:
+            raise DoorwardError(POSTGRES_MISSING, module="asyncpg")
+        return False
+    try:
+        return _inspect_file(address.path)
+    except (OSError, sqlite3.Error) as error:
+        raise _unreachable(address.path, error) from error
+
+
 async def upgrade(url: str) -> tuple[str | None, str]:
     """Bring a database to the newest schema, whatever `database.auto_migrate` says.
 
@@ -122,6 +143,26 @@ def _sqlite_file_revision(path: Path) -> str | None:
             return _sqlite_revision(connection)
     except (OSError, sqlite3.Error) as error:
         raise _unreachable(path, error) from error
+
+
+def _inspect_file(path: Path) -> bool:
+    directory, is_there = path.absolute().parent, path.exists()
+    if not os.access(directory, os.W_OK | os.X_OK):
+        directory.stat()
+        raise PermissionError(errno.EACCES, "the directory is not writable", str(directory))
+    if not is_there:
+        return False
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is not readable and writable", str(path))
+    with closing(_spectator(path)) as connection:
+        judge_revision(revision := _sqlite_revision(connection), may_migrate=True)
+        return revision is not None and connection.execute(signing_keys.ANY.sqlite).fetchone() is not None
+
+
+def _spectator(path: Path) -> sqlite3.Connection:
+    """Open a file so that nothing comes to lie beside it: as one that nobody changes, unless somebody has it open."""
+    in_use = path.with_name(f"{path.name}-shm").exists()
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro{'' if in_use else '&immutable=1'}", uri=True)
 
 
 def _unreachable(path: Path, error: Exception) -> DoorwardError:
