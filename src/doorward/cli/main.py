@@ -16,15 +16,12 @@ import click
 from doorward import __version__
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import OUTPUT_LOST
-from doorward.base.text import cleaned
 from doorward.cli.frame import LazyWords, Shared
+from doorward.cli.output import what_is_wrong
 from doorward.config.findings import SettingsRejected
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-_LINE_MAX = 2000
-# Facts that are sentences of their own; others are told by name.
-_SENTENCES = frozenset({"reason", "option", "which", "link", "rule"})
 
 MODULES = {
     "dev": "doorward.cli.serving",
@@ -135,13 +132,7 @@ def _refuse_no_text(arguments: Sequence[str]) -> None:
 
 def told(error: DoorwardError) -> str:
     """Put an error into two lines: what is wrong, and how to mend it."""
-    facts = ", ".join(
-        str(value) if name in _SENTENCES else f"{name} {value}"
-        for name, value in error.facts.items()
-        if value is not None
-    )
-    what = f"error: {error.row.message}{': ' if facts else ''}{facts}"
-    return f"{cleaned(what, _LINE_MAX)} [{error.code}]\nfix: {error.row.fix}"
+    return f"error: {what_is_wrong(error)} [{error.code}]\nfix: {error.row.fix}"
 
 
 def _tell_defect(error: Exception) -> None:

@@ -11,7 +11,12 @@ from typing import cast
 import click
 import msgspec
 
-from doorward.base.text import has_hidden
+from doorward.base.errors import DoorwardError
+from doorward.base.text import cleaned, has_hidden
+
+_LINE_MAX = 2000
+# Facts that are sentences of their own; others are told by name.
+_SENTENCES = frozenset({"reason", "option", "which", "link", "rule"})
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -40,6 +45,16 @@ def print_object(members: Mapping[str, object], *, as_json: bool) -> None:
         print_json(members)
     else:
         click.echo(table([[name.replace("_", " "), cell(value)] for name, value in members.items()]))
+
+
+def what_is_wrong(error: DoorwardError) -> str:
+    """Put an error's message and facts on one line, whatever the facts hold."""
+    facts = ", ".join(
+        str(value) if name in _SENTENCES else f"{name} {value}"
+        for name, value in error.facts.items()
+        if value is not None
+    )
+    return cleaned(f"{error.row.message}{': ' if facts else ''}{facts}", _LINE_MAX)
 
 
 def table(lines: Sequence[Sequence[str]]) -> str:

@@ -4,7 +4,7 @@
 raising. Both read, parse and compare in the same way, so `doorward check` finds what `doorward serve` would refuse.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -33,9 +33,14 @@ def load(options: Options) -> Settings:
     return replace(settings, warnings=tuple(findings))
 
 
-def check(options: Options) -> list[Finding]:
-    """Say everything that is wrong or questionable about the settings, errors first."""
-    _, findings = _examine(options)
+def check(options: Options, look: Callable[[Settings], Iterable[Finding]] = lambda _: ()) -> list[Finding]:
+    """Say everything that is wrong or questionable about the settings, errors first.
+
+    `look` finds what lies beyond them, such as in the database that they name; it hears of no setting that was refused.
+    """
+    settings, findings = _examine(options)
+    refused = {finding.setting for finding in findings if finding.severity == "error"}
+    findings += [finding for finding in look(settings) if finding.setting not in refused]
     return sorted(findings, key=lambda finding: finding.severity)
 
 
