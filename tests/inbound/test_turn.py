@@ -76,6 +76,23 @@ async def test_who_finds_no_room_waits(caplog: pytest.LogCaptureFixture) -> None
     assert len(told(caplog)) == 1
 
 
+async def test_idle_connections_make_room(caplog: pytest.LogCaptureFixture) -> None:
+    """Out of file descriptors, connections that are kept alive between requests are closed for those that wait."""
+    async with serving(ROUTES) as server, asyncio.timeout(10):
+        kept, kept_writer = await asyncio.open_connection("127.0.0.1", server.port)
+        kept_writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await kept.readuntil(b"\r\n\r\nhttp")).startswith(b"HTTP/1.1 200 ")
+        waiting = socket.create_connection(("127.0.0.1", server.port))
+        with no_more_descriptors():
+            reader, writer = await asyncio.open_connection(sock=waiting)
+            writer.write(REQUEST)
+            assert (await reader.read()).endswith(b"http")
+            assert await kept.read() == b""
+        kept_writer.close()
+        writer.close()
+    assert len(told(caplog)) == 1
+
+
 def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.getMessage() == "listener.exhausted"]
 

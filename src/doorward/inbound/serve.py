@@ -143,7 +143,7 @@ class _Accepting:
         """Begin to take connections."""
         self.tick()
         address = address_of(self._listener.socket)
-        self._turn = Turn(self._listener, self._wire)
+        self._turn = Turn(self._listener, self._wire, self._make_room)
         log.info("listener.open", extra={"facts": {"listener": self._listener.name, "address": address}})
 
     def tick(self) -> None:
@@ -193,6 +193,11 @@ class _Accepting:
 
     def _wires(self) -> list[Wire]:
         return cast("list[Wire]", list(self._state.connections))
+
+    def _make_room(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for wire in self._wires():
+            wire.end_if_spare(now)
 
     def _wire(self) -> Wire:
         return Wire(

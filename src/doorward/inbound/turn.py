@@ -20,11 +20,17 @@ log = logging.getLogger("doorward.inbound")
 
 
 class Turn:
-    """The taking of connections of one listener, from now until `close`."""
+    """The taking of connections of one listener, from now until `close`.
 
-    def __init__(self, listener: Listener, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+    `make_room` is called when there are no descriptors for another, to close those that can be spared.
+    """
+
+    def __init__(
+        self, listener: Listener, protocol: Callable[[], asyncio.BaseProtocol], make_room: Callable[[], None]
+    ) -> None:
         self._listener = listener
         self._protocol = protocol
+        self._make_room = make_room
         self._loop = asyncio.get_running_loop()
         self._arriving: set[asyncio.Task[None]] = set()
         self._is_open = True
@@ -50,6 +56,7 @@ class Turn:
         except OSError as error:
             # Out of file descriptors or memory: the socket stays readable, and asking on would be a busy loop.
             self._tell(error)
+            self._make_room()
             self._loop.remove_reader(self._listener.socket.fileno())
             self._loop.call_later(BREATH_SECONDS, self._resume)
             return

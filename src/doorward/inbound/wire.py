@@ -26,6 +26,7 @@ from doorward.inbound.flow import MAX_WAITING, SMALL, Flow, share_end
 
 TRAILER_BYTES = 8 * 1024
 DRAINING_WRITE_SECONDS = 5.0
+SPARE_SECONDS = 1.0
 
 log = logging.getLogger("doorward.inbound")
 
@@ -250,6 +251,13 @@ class Wire(HttpToolsProtocol):
                 self.transport.close()
             else:
                 self._break(HTTPStatus.REQUEST_TIMEOUT)
+
+    def end_if_spare(self, now: float) -> None:
+        """Close the connection if nothing goes on, to make room for another: kept alive, or open and silent so far."""
+        since = self._waiting_since
+        is_silent = since is None or now - since > SPARE_SECONDS
+        if self._phase is _Phase.BETWEEN and self._is_idle() and not self._flow.is_held and is_silent:
+            self.transport.close()
 
     def _is_stalled(self, now: float) -> bool:
         seconds = self._limits.write_seconds
