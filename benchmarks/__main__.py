@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> int:
         seconds=0.5 if given.quick else given.seconds,
         rounds=2 if given.quick else given.rounds,
         million=given.million,
+        access_log=given.access_log,
     )
     results = measure(plan)
     print_tables(results)
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     exchange.add_argument(
         "--million", action="store_true", help="compare the latency at 1 000 and 1 000 000 users, too"
     )
+    exchange.add_argument("--access-log", action="store_true", help="let the service write its access log")
     exchange.add_argument("--quick", action="store_true", help="two short rounds: to see that it runs, not how fast")
     exchange.add_argument("--write-docs", action="store_true", help="put the tables into docs/performance.md")
     return parser

@@ -23,7 +23,7 @@ from benchmarks.results import EngineResults, Growth, Results, Round
 from doorward.protocol.jose_sign import RsaSigner
 from tests.support.programs import free_ports
 
-_LOGINS_PER_SECOND, _FIRSTS_PER_SECOND = 6000, 2500
+_LOGINS_PER_SECOND, _FIRSTS_PER_SECOND = 5000, 2500
 _STARTS = 5
 _INTROSPECTED = 2000
 _FEW, _MANY, _LATENCIES = 1000, 1_000_000, 3000
@@ -39,6 +39,7 @@ class Plan:
     seconds: float
     rounds: int
     million: bool
+    access_log: bool
 
 
 def measure(plan: Plan) -> Results:
@@ -53,6 +54,7 @@ def measure(plan: Plan) -> Results:
                 users=plan.users,
                 connections=plan.connections,
                 rounds=plan.rounds,
+                access_log=plan.access_log,
                 engines=[bench.measure_engine(engine) for engine in plan.engines],
                 growth=[bench.measure_growth(engine) for engine in plan.engines if plan.million],
             )
@@ -125,11 +127,18 @@ class _Bench:
 
     @contextmanager
     def _serving(self, database: Database) -> Generator[tuple[Child, int]]:
-        """Start the service as users do, with its defaults; gives its process and port."""
+        """Start the service as users do, with its defaults but for the access log; gives its process and port."""
         port = free_ports(2)
         config = self._directory / f"doorward-{port}.toml"
-        config.write_text(_CONFIG.format(port=port, admin=port + 1, url=database.url, v1=self._key_urls[0],
-                                         v2=self._key_urls[1]))  # fmt: skip
+        values = {
+            "port": port,
+            "admin": port + 1,
+            "access_log": str(self._plan.access_log).lower(),
+            "url": database.url,
+            "v1": self._key_urls[0],
+            "v2": self._key_urls[1],
+        }
+        config.write_text(_CONFIG.format_map(values))
         with Child(python("-m", "doorward.cli.main", "serve", "--config", config), self._directory) as service:
             yield service, port
 
@@ -209,6 +218,7 @@ _CONFIG = """
 [server]
 listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:{admin}"
+access_log = {access_log}
 
 [database]
 url = "{url}"

@@ -42,7 +42,9 @@ def _machine() -> str:
 
 
 def _lines(results: Results) -> Iterator[str]:
-    yield f"{_machine()}; {results.users} users, {results.connections} connections, {results.rounds} rounds; medians."
+    log = "with the access log" if results.access_log else "without access log, as the bare server"
+    size = f"{results.users} users, {results.connections} connections, {results.rounds} rounds"
+    yield f"{_machine()}; {size}; {log}; medians."
     for engine in results.engines:
         yield ""
         yield from _table(engine)

@@ -92,6 +92,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     users: int
     connections: int
     rounds: int
+    access_log: bool
     engines: list[EngineResults]
     growth: list[Growth] = []
 
@@ -106,7 +107,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
                        value=engine.median(lambda r: r.introspection_share), bound=0.5),
                 Figure(name=f"{engine.engine}: seconds until ready", value=engine.ready_seconds, bound=0.3,
                        at_most=True),
-                Figure(name=f"{engine.engine}: MiB of memory", value=engine.memory, bound=60.0, at_most=True),
+                Figure(name=f"{engine.engine}: MiB of memory when ready", value=engine.idle_memory, bound=60.0,
+                       at_most=True),
             ]  # fmt: skip
         for growth in self.growth:
             name = f"{growth.engine}: p50 of a login at {growth.many} users, times that at {growth.few}"
