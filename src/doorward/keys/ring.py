@@ -1,12 +1,17 @@
 """The ring of our own token keys: the newest signs, all verify until the last token under the oldest has expired.
 
+While the algorithm is being changed, replicas with the old setting and with the new one each sign with the newest key
+of theirs; where there is none, with the newest of any, so that a ring that was loaded can always sign.
+
 Keys live in the database, each sealed with the encryption key, so that replicas share them and a copied database alone
 signs nothing. Rotation signs nobody out. Refuses to start over a ring that cannot be opened: making a new one silently
 would end every session (token-exchange reference 3.1).
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +60,12 @@ class KeyRing:
         *,
         algorithm: Algorithm,
         retirement: float,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Hold the ring of `store`.
 
         `algorithm` is that of new tokens. `retirement` is for how many seconds a key still verifies after another has
-        taken its place: the longest life of a token.
+        taken its place: the longest life of a token. `wait` paces how often `open` reads again.
         """
         self._store = store
         self._sealer = sealer
@@ -72,38 +78,48 @@ class KeyRing:
         self._active: TokenKey | None = None
         self.newborn: str | None = None
         """The key with which `load` had to begin, because there was none of the configured algorithm."""
-        self._reloaded_at = clock.monotonic()
+        self._wait = wait
+        self._reread_at = -math.inf
+        self._rereading: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
         """Read the ring, and begin it where it has no key of the configured algorithm.
 
         Raises `DoorwardError` (`keys_not_opened`) when a stored key was sealed with another encryption key.
         """
-        await self.reload()
-        if self._active is None:
+        await self._read()
+        if self._active is None or self._active.algorithm != self._algorithm:
             self.newborn = (await self.rotate()).key.kid
 
     async def reload(self) -> None:
-        """Read the ring again, as another process may have changed it; raises as `load` does."""
+        """Read the ring again, as another process may have changed it; raises as `load` does.
+
+        Where all that is left has been retired, a new key is begun.
+        """
+        await self._read()
+        if not any(entry.retires_at is None for entry in self._entries):
+            await self.rotate()
+
+    async def _read(self) -> None:
         now = self._clock.now()
         rows = await self._store.read(lambda cursor: cursor.all(signing_keys.ALL, PURPOSE))
         entries = (self._open(row) for row in rows)
         self._take(tuple(e for e in entries if e.retires_at is None or e.retires_at > now))
 
     async def rotate(self) -> RingEntry:
-        """Add a key that signs from now on; the others verify until the last token under them has expired."""
+        """Add a key that signs from now on; those it replaces verify until the last token under them has expired."""
         now = self._clock.now()
         key = TokenKey.of(ordered_id(self._entropy, now), self._algorithm, draw_secret(self._entropy))
         sealed = self._sealer.seal(key.secret, _context(key.kid), self._entropy)
 
         async def add(cursor: Cursor) -> None:
             await cursor.run(signing_keys.ADD, key.kid, PURPOSE, key.algorithm, sealed, now)
-            await cursor.run(signing_keys.RETIRE_OTHERS, PURPOSE, key.kid, now + self._retirement)
+            await cursor.run(signing_keys.RETIRE_OTHERS, PURPOSE, key.kid, now + self._retirement, key.algorithm)
             await changes.note_change(cursor, now, CHANGE_KIND, key.kid)
 
         await self._store.write(add)
         _log.info("keys.rotated", extra={"facts": {"kid": key.kid, "algorithm": key.algorithm}})
-        await self.reload()
+        await self._read()
         return RingEntry(key=key, created_at=now, retires_at=None)
 
     async def discard_unreadable(self) -> int:
@@ -129,16 +145,23 @@ class KeyRing:
         """Give the JSON claims of a token that this ring signed; raises `NotOurs`.
 
         A header that no key of this process writes may belong to a key that another process has just made, so the ring
-        is read again, at most four times a second however many such tokens come.
+        is read again, at most four times a second however many such tokens come; they wait for their turn together, so
+        that a flood of forged ones does not have a good one refused.
         """
         try:
             return open_token(token, self._by_header)
         except UnknownHeader:
-            if self._clock.monotonic() - self._reloaded_at < RELOAD_INTERVAL:
-                raise
-            self._reloaded_at = self._clock.monotonic()
-            await self.reload()
+            if self._rereading is None:
+                self._rereading = asyncio.create_task(self._reread(), name="doorward-ring")
+            await asyncio.shield(self._rereading)
             return open_token(token, self._by_header)
+
+    async def _reread(self) -> None:
+        """Read again once that is allowed; whoever comes after the reading has begun waits for the next one."""
+        if (seconds := self._reread_at + RELOAD_INTERVAL - self._clock.monotonic()) > 0:
+            await self._wait(seconds)
+        self._rereading, self._reread_at = None, self._clock.monotonic()
+        await self.reload()
 
     def entries(self) -> list[dict[str, object]]:
         """Give what `keys list` prints, newest first."""
@@ -166,8 +189,9 @@ class KeyRing:
     def _take(self, entries: tuple[RingEntry, ...]) -> None:
         self._entries = entries
         self._by_header = {entry.key.header: entry.key for entry in entries}
-        signing = (e.key for e in entries if e.retires_at is None and e.key.algorithm == self._algorithm)
-        self._active = next(signing, None)
+        signing = [entry.key for entry in entries if entry.retires_at is None]
+        own = (key for key in signing if key.algorithm == self._algorithm)
+        self._active = next(own, signing[0] if signing else self._active)
 
 
 def _context(kid: str) -> str:
