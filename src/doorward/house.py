@@ -35,8 +35,9 @@ from doorward.identity.visit import Trust
 from doorward.inbound.door import Door
 from doorward.keys import master
 from doorward.keys.kept import ReadDocuments, StoredDocuments
+from doorward.keys.key_set_news import KeySetEvent
 from doorward.keys.master import MasterSecrets, read_or_make
-from doorward.keys.provider_keys import KeySetEvent, ProviderKeys
+from doorward.keys.provider_keys import ProviderKeys
 from doorward.keys.ring import KeyRing
 from doorward.operations import logs
 from doorward.operations.metrics import Metrics

@@ -12,12 +12,12 @@ from doorward.base.clock import FrozenClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.errors import DoorwardError
 from doorward.keys.kept import ForgottenDocuments, KeptDocument, KeptDocuments, StoredDocuments
+from doorward.keys.key_set_news import KeySetEvent
 from doorward.keys.provider_keys import (
     COOLDOWN,
     LIFETIME,
     RETRY_WITH_KEYS,
     STALE_LIMIT,
-    KeySetEvent,
     ProviderKeys,
 )
 from doorward.outbound import Outbound
@@ -388,6 +388,52 @@ async def test_a_younger_document_of_another_process_is_taken_over(database_url:
             await it.keys.adopt_kept()
             assert it.knows(1)
             assert not it.knows(0)
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("ahead", [-15.0, 86400.0])
+async def test_an_operators_fetch_counts_whatever_the_clocks_say(database_url: str, ahead: float) -> None:
+    """A kept document from the future, or an operator's clock that is behind, does not bring back a withdrawn key."""
+    store = await open_store(database_url, auto_migrate=True)
+    try:
+        async with bench(kept=StoredDocuments(store, FrozenClock(NOW))) as it:
+            wrong = StoredDocuments(store, FrozenClock(NOW + max(ahead, 0)))
+            await wrong.keep(KeptDocument(url=it.url, document=document(0), fetched_at=NOW + max(ahead, 0)))
+            await it.keys.adopt_kept()
+            assert it.knows(0) == (ahead < 0), "what the future brought is not believed at the start"
+            await it.keys.refresh_all()
+            await it.keys.adopt_kept()
+            it.clock.advance(1)
+            operator = StoredDocuments(store, FrozenClock(NOW + 1 + min(ahead, 0)))
+            await operator.keep(KeptDocument(url=it.url, document=document(1), fetched_at=NOW + 1 + min(ahead, 0)))
+            await it.keys.adopt_kept()
+            assert (it.knows(0), it.knows(1)) == (False, True)
+            await it.keys.adopt_kept()
+            assert (it.knows(0), it.knows(1)) == (False, True)
+            assert (it.keys.status()[it.url].age or 0) <= 1
+    finally:
+        await store.close()
+
+
+async def test_a_running_process_dated_from_the_future_is_believed_and_replaced(database_url: str) -> None:
+    """What another process fetched just now counts although its clock is ahead, and the next fetch replaces it."""
+    store = await open_store(database_url, auto_migrate=True)
+    try:
+        async with bench(kept=StoredDocuments(store, FrozenClock(NOW))) as it:
+            await it.keys.refresh_all()
+            await it.keys.adopt_kept()
+            it.clock.advance(1)
+            ahead = StoredDocuments(store, FrozenClock(NOW + 86401))
+            await ahead.keep(KeptDocument(url=it.url, document=document(1), fetched_at=NOW + 86401))
+            await it.keys.adopt_kept()
+            assert (it.knows(0), it.knows(1)) == (False, True)
+            assert it.keys.status()[it.url].fetched_at == NOW + 1
+            it.clock.advance(1)
+            young = KeptDocument(url=it.url, document=document(2), fetched_at=NOW + 2)
+            await StoredDocuments(store, it.clock).keep(young)
+            await it.keys.adopt_kept()
+            assert (it.knows(1), it.knows(2)) == (False, True)
     finally:
         await store.close()
 

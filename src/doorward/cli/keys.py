@@ -13,7 +13,7 @@ from doorward.cli.output import cell, json_option, print_rows, table, visible
 
 if TYPE_CHECKING:
     from doorward.house import BackOffice
-    from doorward.keys.provider_keys import KeySetStatus
+    from doorward.keys.key_set_news import KeySetStatus
 
 COLUMNS = {
     "id": "ID",

@@ -55,11 +55,12 @@ class StoredDocuments:
 
     async def keep(self, kept: KeptDocument) -> None:
         """Keep a document in place of an older one, and tell the other processes."""
-        now = self._clock.now()
 
         async def replace(cursor: Cursor) -> None:
-            if await cursor.run(key_sets.KEEP, kept.url, kept.document.decode(), kept.fetched_at):
-                await changes.note_change(cursor, now, CHANGE, kept.url)
+            await cursor.one(key_sets.LOCK, kept.url)  # only then the time: whoever held the row may have kept one
+            row = (kept.url, kept.document.decode(), kept.fetched_at, self._clock.now())
+            if await cursor.run(key_sets.KEEP, *row):
+                await changes.note_change(cursor, self._clock.now(), CHANGE, kept.url)
 
         await self._store.write(replace)
 

@@ -14,13 +14,14 @@ import math
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Protocol, final
+from typing import Protocol, final
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import KEYS_UNAVAILABLE
 from doorward.keys.kept import KeptDocument, KeptDocuments
+from doorward.keys.key_set_news import KeySetEvent, KeySetStatus
 from doorward.outbound import OutboundFailed
 from doorward.protocol.jose import KeySet, ProviderKey, parse_key_set
 
@@ -29,6 +30,9 @@ STALE_LIMIT = 48 * 3600.0
 COOLDOWN = 30.0
 RETRY_WITHOUT_KEYS = 4.0  # a tick and a slow answer later it is still less than the 5 s that the interface promises
 RETRY_WITH_KEYS = 60.0
+CLOCK_ALLOWANCE = 300.0
+"""How far ahead a document may be dated that is found at the start."""
+
 TICK = 0.5
 
 _JITTER = 0.2
@@ -43,39 +47,20 @@ class DocumentSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeySetEvent:
-    """Something the audit trail should know; `reason` is empty for a success."""
-
-    name: Literal["keys.refreshed", "keys.refresh_failed"]
-    url: str
-    kids: tuple[str, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeySetStatus:
-    """What is known of one address. `age` and `fetched_at` (epoch) are in seconds, None without keys."""
-
-    url: str
-    keys: int
-    age: float | None
-    fetched_at: float | None
-    fetches: int
-    forced_refreshes: int
-    failures: int
-    last_error: str | None
-
-
 @dataclass(slots=True)
 class _Entry:
-    """The keys of one address. All times but `fetched_at` are of the monotonic clock."""
+    """The keys of one address. All times but `fetched_at` and `kept_at` are of the monotonic clock.
+
+    `kept_at` is the date of the kept document at which this process last looked, and `looked_at` is when that was.
+    """
 
     url: str
     due: float
     keys: KeySet | None = None
     fetched_at: float = 0.0
     good_at: float = 0.0
+    kept_at: float | None = None
+    looked_at: float = -math.inf
     cooled_at: float = -math.inf
     fetches: int = 0
     forced: int = 0
@@ -179,17 +164,22 @@ class ProviderKeys:
         return {entry.url: entry.error for entry in entries}
 
     async def adopt_kept(self) -> None:
-        """Take over what is kept and younger than ours: at the start, and when another process fetched."""
+        """Take over what is kept and younger than ours: at the start, and when another process fetched.
+
+        A document that was kept between two looks was fetched then, whatever clock dated it; so an operator's fetch
+        counts although that machine's clock, or an earlier one, is wrong. Only what was kept before the first look, or
+        beside a fetch of our own, is judged by its date.
+        """
+        began = self._clock.monotonic()
         try:
-            documents = await self._kept.load()
+            documents = {kept.url: kept for kept in await self._kept.load()}
         except Exception as error:  # noqa: BLE001 - whoever waits for keys must hear that there are none, not this
             _log.warning("key_sets.not_read", extra={"facts": {"reason": type(error).__name__}})
             return
-        for kept in documents:
-            entry = self._entries.get(kept.url)
-            if entry is not None and kept.fetched_at > entry.fetched_at:
-                with suppress(ValueError):  # a damaged row is as good as none
-                    self._install(entry, parse_key_set(kept.document), kept.fetched_at)
+        for entry in self._entries.values():
+            if (kept := documents.get(entry.url)) is not None:
+                self._consider(entry, kept)
+            entry.looked_at = began
 
     # --- in the background -------------------------------------------------------------------------------------
 
@@ -209,6 +199,18 @@ class ProviderKeys:
         for entry in self._entries.values():
             if self._clock.monotonic() >= entry.due:
                 self._depart(entry)
+
+    def _consider(self, entry: _Entry, kept: KeptDocument) -> None:
+        now, unseen_for = self._clock.now(), self._clock.monotonic() - entry.looked_at
+        is_ours = kept.fetched_at in {entry.kept_at, entry.fetched_at}
+        is_new = entry.keys is not None and entry.good_at <= entry.looked_at
+        is_younger = entry.fetched_at < kept.fetched_at <= now + CLOCK_ALLOWANCE
+        entry.kept_at = kept.fetched_at
+        if is_ours or not (is_new or is_younger):
+            return
+        age = max(0.0, now - kept.fetched_at)
+        with suppress(ValueError):  # a damaged row is as good as none
+            self._install(entry, parse_key_set(kept.document), min(kept.fetched_at, now), min(age, unseen_for))
 
     def _entry(self, url: str) -> _Entry:
         entry = self._entries.get(url)
@@ -254,7 +256,7 @@ class ProviderKeys:
 
     def _note_success(self, entry: _Entry, keys: KeySet, document: bytes) -> None:
         now, is_first = self._clock.now(), not self.loaded(entry.url)
-        self._install(entry, keys, now)
+        self._install(entry, keys, now, 0.0)
         entry.due = self._later(LIFETIME)
         if is_first:
             self._hasten_others()
@@ -286,8 +288,7 @@ class ProviderKeys:
         if self._saves:
             await asyncio.wait(set(self._saves))
 
-    def _install(self, entry: _Entry, keys: KeySet, fetched_at: float) -> None:
-        age = max(0.0, self._clock.now() - fetched_at)
+    def _install(self, entry: _Entry, keys: KeySet, fetched_at: float, age: float) -> None:
         entry.keys, entry.fetched_at, entry.good_at = keys, fetched_at, self._clock.monotonic() - age
 
     def _hasten_others(self) -> None:
