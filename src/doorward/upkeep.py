@@ -33,7 +33,8 @@ class Upkeep:
         """Keep `back` up to date, and note in `metrics` how it stands."""
         self._back = back
         self._metrics = metrics
-        self._follower = Follower(back.store, back.clock)
+        self._follower = Follower(back.store)
+        self._owed: set[str] = set()
         self._next_reload = back.clock.monotonic() + RELOAD_SECONDS
         self._failed_reads = 0
 
@@ -61,7 +62,8 @@ class Upkeep:
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
             try:
-                await self._take_notice({kind for kind, _ in await self._follower.read()} | self._due())
+                self._owed |= await self._follower.read() | self._due()
+                await self._take_notice()
             except DoorwardError as error:
                 self._note_store_away(error)
             else:
@@ -82,16 +84,18 @@ class Upkeep:
         if now < self._next_reload:
             return set()
         self._next_reload = now + RELOAD_SECONDS
-        return {REGISTRATIONS_CHANGED, RING_CHANGED}
+        return {REGISTRATIONS_CHANGED, RING_CHANGED, KEY_SETS_CHANGED}
 
-    async def _take_notice(self, kinds: set[str]) -> None:
-        if REGISTRATIONS_CHANGED in kinds:
+    async def _take_notice(self) -> None:
+        """Read again what has changed; what the database fails to give stays owed, and is asked for next time."""
+        if REGISTRATIONS_CHANGED in self._owed:
             await self._back.load_registrations()
             self._metrics.know_audiences(self._back.registrations.client_ids())
-        if RING_CHANGED in kinds:
+        if RING_CHANGED in self._owed:
             await self._back.ring.reload()
-        if KEY_SETS_CHANGED in kinds:
+        if KEY_SETS_CHANGED in self._owed:
             await self._back.provider_keys.adopt_kept()
+        self._owed.clear()
 
     def _note_store_away(self, error: DoorwardError) -> None:
         """Log an outage once, not twice a second."""

@@ -248,7 +248,7 @@ async def _insert(cursor: Cursor, new: NewRegistration, now: float) -> int:
 async def _announce(cursor: Cursor, event: str, client_id: str, now: float, origin: Origin) -> None:
     insert, row = record(event, now, origin, Subject(client_id=client_id))
     await cursor.insert(insert, *row)
-    await changes.note_change(cursor, now, CHANGE_KIND, client_id)
+    await changes.note_change(cursor, CHANGE_KIND)
 
 
 async def _read_one(cursor: Cursor, number: int) -> Registration:

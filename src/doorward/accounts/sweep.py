@@ -1,9 +1,8 @@
 """Sweeping: rows that nobody can use any more are deleted, in batches that never hold the writer for long."""
 
-from doorward.store import Cursor, Sql, Store, audit, changes, signing_keys, tokens
+from doorward.store import Cursor, Sql, Store, audit, signing_keys, tokens
 
 KEEP_ENDED = 24 * 3600.0
-KEEP_CHANGES = 3600.0
 _MAX_BATCHES = 200
 
 
@@ -20,7 +19,6 @@ async def sweep(store: Store, now: float, keep_audit: float) -> int:
         + await _sweep_with(store, tokens.SWEEP_FAMILIES, now - KEEP_ENDED)
         + await _sweep_with(store, tokens.SWEEP_SEEN, now)
         + await _sweep_with(store, signing_keys.SWEEP, now)
-        + await _sweep_with(store, changes.SWEEP, now - KEEP_CHANGES)
     )
 
 

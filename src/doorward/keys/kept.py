@@ -60,7 +60,7 @@ class StoredDocuments:
             await cursor.one(key_sets.LOCK, kept.url)  # only then the time: whoever held the row may have kept one
             row = (kept.url, kept.document.decode(), kept.fetched_at, self._clock.now())
             if await cursor.run(key_sets.KEEP, *row):
-                await changes.note_change(cursor, self._clock.now(), CHANGE, kept.url)
+                await changes.note_change(cursor, CHANGE)
 
         await self._store.write(replace)
 

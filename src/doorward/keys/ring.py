@@ -115,7 +115,7 @@ class KeyRing:
         async def add(cursor: Cursor) -> None:
             await cursor.run(signing_keys.ADD, key.kid, PURPOSE, key.algorithm, sealed, now)
             await cursor.run(signing_keys.RETIRE_OTHERS, PURPOSE, key.kid, now + self._retirement, key.algorithm)
-            await changes.note_change(cursor, now, CHANGE_KIND, key.kid)
+            await changes.note_change(cursor, CHANGE_KIND)
 
         await self._store.write(add)
         _log.info("keys.rotated", extra={"facts": {"kid": key.kid, "algorithm": key.algorithm}})
@@ -130,7 +130,8 @@ class KeyRing:
         async def delete(cursor: Cursor) -> None:
             for kid in lost:
                 await cursor.run(signing_keys.REMOVE, kid)
-                await changes.note_change(cursor, self._clock.now(), CHANGE_KIND, kid)
+            if lost:
+                await changes.note_change(cursor, CHANGE_KIND)
 
         await self._store.write(delete)
         return len(lost)

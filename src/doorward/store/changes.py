@@ -1,39 +1,41 @@
-"""What processes tell each other: rows of `changes(id, at, kind, subject)`.
+"""What processes tell each other: one row a kind of thing that others keep in memory, `changes(kind, version)`.
 
-Whoever changes something that others keep in memory writes a row in the same transaction; every process reads the
-newest rows twice a second. Reading overlaps by some seconds, because on PostgreSQL a row with a smaller id may become
-visible after one with a greater id. Nothing is held open and nothing is lost when the connection breaks.
+Whoever changes such a thing adds one to its version in the same transaction; every process compares the versions twice
+a second. No clock decides, and the lock on the row puts versions in the order of their commits, so that none is missed
+however long a transaction is held up. Nothing is held open and nothing is lost when the connection breaks.
 """
 
-from doorward.base.clock import Clock
-from doorward.store.sql import Cursor, Insert, Sql, Store
+from doorward.store.sql import Cursor, Sql, Store
 
-ADD = Insert("changes", {"at": "double precision", "kind": "text", "subject": "text"})
-NEWEST = Sql("SELECT id, kind, subject FROM changes WHERE at >= $1 ORDER BY id")
-SWEEP = Sql("DELETE FROM changes WHERE at < $1")
-OVERLAP = 10.0
+NOTE = Sql(
+    "INSERT INTO changes (kind, version) VALUES ($1, 1) ON CONFLICT (kind) DO UPDATE SET version = changes.version + 1"
+)
+ALL = Sql("SELECT kind, version FROM changes")
 
 
-async def note_change(cursor: Cursor, now: float, kind: str, subject: str) -> None:
-    """Tell every process, within the caller's transaction, that `subject` of `kind` has changed."""
-    await cursor.insert(ADD, now, kind, subject)
+async def note_change(cursor: Cursor, kind: str) -> None:
+    """Tell every process, within the caller's transaction, that something of `kind` has changed.
+
+    The next one who tells of the same kind waits until the transaction has ended, so let this be its last statement.
+    """
+    await cursor.run(NOTE, kind)
 
 
 class Follower:
-    """Reads the changes that this process has not seen yet."""
+    """Tells what has changed since this process last looked."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Follow from this moment on: what is older is loaded by whoever needs it."""
+    def __init__(self, store: Store) -> None:
+        """Know nothing yet: the first reading gives every kind that was ever changed."""
         self._store = store
-        self._clock = clock
-        self._read_until = clock.now()
-        self._seen: set[int] = set()
+        self._versions: dict[str, int] = {}
 
-    async def read(self) -> list[tuple[str, str]]:
-        """Give (kind, subject) of the changes since the last reading; raises as `Store.read` does."""
-        since, now = self._read_until - OVERLAP, self._clock.now()
-        rows = await self._store.read(lambda cursor: cursor.all(NEWEST, since))
-        new = [(str(kind), str(subject)) for number, kind, subject in rows if number not in self._seen]
-        self._seen = {int(number) for number, _, _ in rows}
-        self._read_until = now
-        return new
+    async def read(self) -> set[str]:
+        """Give the kinds that have changed since the last reading; raises as `Store.read` does.
+
+        A version that became smaller, because an older database was put back, is a change like any other.
+        """
+        rows = await self._store.read(lambda cursor: cursor.all(ALL))
+        versions = {str(kind): int(version) for kind, version in rows}
+        changed = {kind for kind, version in versions.items() if self._versions.get(kind) != version}
+        self._versions = versions
+        return changed

@@ -201,14 +201,11 @@ _TABLES = (
         detail text
     {end}
     """,
-    # An id of a change is never given twice, even when all rows were swept: each process remembers the last it read.
     """
     CREATE TABLE changes (
-        id {identity},
-        at {real} NOT NULL,
-        kind text NOT NULL,
-        subject text NOT NULL
-    {end}
+        kind text NOT NULL PRIMARY KEY,
+        version {int} NOT NULL
+    {end_by_key}
     """,
 )
 
