@@ -180,7 +180,7 @@ async def _sign_in(back: BackOffice, id_token: str) -> TokenPair:
     """Exchange the token as the endpoint does, so that every command of the box works in any order."""
     now = back.clock.now()
     identity, registration = await back.verification.verify(id_token, now, None)
-    rules = SignInRules(replay="off", leeway=back.settings.token_service.leeway, default_organization=1)
+    rules = SignInRules(replay="off", default_organization=1)
     wish = SignIn(
         identity=identity,
         registration=registration,

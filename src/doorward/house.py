@@ -283,7 +283,7 @@ def _verification(settings: Settings, back: BackOffice) -> Verification:
 
 def _sign_in_rules(settings: Settings) -> SignInRules:
     rules = settings.token_service
-    return SignInRules(replay=rules.replay, leeway=rules.leeway, default_organization=rules.default_organization)
+    return SignInRules(replay=rules.replay, default_organization=rules.default_organization)
 
 
 def _limit_rules(settings: Settings) -> LimitRules:

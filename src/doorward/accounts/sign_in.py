@@ -16,15 +16,20 @@ from doorward.base.refusals import TOKEN_REPLAYED
 from doorward.store import Append, Cursor, ForeignKeyViolation, Store, UniqueViolation, tokens
 
 ATTEMPTS = 4
+KEEP_SEEN = 360.0
+"""For how many seconds after its `exp` a token stays known as used: the longest leeway that can be set, and a minute.
+
+Not for the leeway of the moment, since a longer one that is read while the service runs makes expired tokens good
+again.
+"""
 _log = logging.getLogger("doorward.accounts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInRules:
-    """What the settings say: `replay` is off, detect or reject; `leeway` in seconds."""
+    """What the settings say: `replay` is off, detect or reject."""
 
     replay: str
-    leeway: float
     default_organization: int
 
 
@@ -114,7 +119,7 @@ class SignInDesk:
     def _seen_row(self, sign_in: SignIn) -> list[Append]:
         if self._rules.replay == "off":
             return []
-        return [(tokens.ADD_SEEN, (sign_in.token_digest, sign_in.identity.expires_at + self._rules.leeway))]
+        return [(tokens.ADD_SEEN, (sign_in.token_digest, sign_in.identity.expires_at + KEEP_SEEN))]
 
 
 def _replayed(sign_in: SignIn, user: User, now: float) -> Append:
