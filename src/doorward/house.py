@@ -43,6 +43,7 @@ from doorward.operations import logs
 from doorward.operations.metrics import Metrics
 from doorward.outbound import Outbound
 from doorward.store import Store, open_store, organizations, read_url, signing_keys
+from doorward.store.common_time import CommonTime
 from doorward.store.opening import SqliteAddress, inspect
 
 _log = logging.getLogger("doorward.house")
@@ -62,6 +63,7 @@ class BackOffice:
         self.store = store
         self.clock = clock
         self.entropy = entropy
+        self.common_time = CommonTime(store, clock)
         self.registrations = Registrations(store)
         self.clouds = CloudsInUse(settings.clouds, settings.configured_clouds, self.registrations)
         self.key_events: list[KeySetEvent] = []
@@ -92,7 +94,8 @@ class BackOffice:
     @property
     def office(self) -> TokenOffice:
         """Give what issues and reads platform tokens; `load_ring` must have been called."""
-        return TokenOffice(self.store, self.ring, self.clock, self.entropy, token_rules(self.settings))
+        rules = token_rules(self.settings)
+        return TokenOffice(self.store, self.ring, self.clock, self.entropy, rules, self.common_time)
 
     async def load_registrations(self) -> None:
         """Read the registrations, and take note of the clouds that they bring into use."""
@@ -179,7 +182,7 @@ class Front:
 def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front:
     """Put the rooms' routes on a back office whose key ring and registrations have been loaded."""
     rules, find = settings.token_service, back.registrations.find_enabled
-    office = TokenOffice(back.store, back.ring, back.clock, back.entropy, token_rules(settings))
+    office = TokenOffice(back.store, back.ring, back.clock, back.entropy, token_rules(settings), back.common_time)
     failures = FailureRecords(back.store, back.clock, metrics.audit_dropped)
     login = Login(
         verification=back.verification,

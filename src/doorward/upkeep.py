@@ -12,7 +12,7 @@ from typing import Any
 from doorward.accounts.audit import record
 from doorward.accounts.nouns import Origin
 from doorward.accounts.registrations import CHANGE_KIND as REGISTRATIONS_CHANGED
-from doorward.accounts.sweep import sweep
+from doorward.accounts.sweep import Broom
 from doorward.base.errors import DoorwardError
 from doorward.house import BackOffice
 from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
@@ -34,6 +34,7 @@ class Upkeep:
         self._back = back
         self._metrics = metrics
         self._follower = Follower(back.store)
+        self._broom = Broom(back.store, back.clock, back.common_time)
         self._owed: set[str] = set()
         self._next_reload = back.clock.monotonic() + RELOAD_SECONDS
         self._failed_reads = 0
@@ -64,6 +65,7 @@ class Upkeep:
             try:
                 self._owed |= await self._follower.read() | self._due()
                 await self._take_notice()
+                await self._back.common_time.measure()
             except DoorwardError as error:
                 self._note_store_away(error)
             else:
@@ -108,7 +110,7 @@ class Upkeep:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             with suppress(DoorwardError):  # the next round comes, and whoever needs the database reports the outage
-                rows = await sweep(self._back.store, self._back.clock.now(), self._back.settings.audit.retention)
+                rows = await self._broom.sweep(self._back.settings.audit.retention)
                 _log.debug("store.swept", extra={"facts": {"rows": rows}})
 
     async def _audit_key_events(self) -> None:

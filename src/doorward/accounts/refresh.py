@@ -88,7 +88,8 @@ class RefreshDesk:
 
     async def _add_pair(self, cursor: Cursor, current: Presented, now: float, origin: Origin) -> TokenPair:
         generation = current.pair_generation + 1
-        await cursor.run(tokens.ADVANCE, current.family_id, generation, now, current.pair_generation)
+        rotated_at = self._office.common_time.of(now)
+        await cursor.run(tokens.ADVANCE, current.family_id, generation, rotated_at, current.pair_generation)
         pair, (insert, row) = self._office.next_pair(current, generation, now)
         await cursor.insert(insert, *row)
         insert, row = record("token.refreshed", now, origin, subject_of(current))

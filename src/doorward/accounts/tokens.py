@@ -19,10 +19,15 @@ from doorward.base.refusals import INVALID_ACCESS_TOKEN
 from doorward.keys.ring import KeyRing
 from doorward.protocol.signing import NotOurs
 from doorward.store import Append, Cursor, Store, tokens
+from doorward.store.common_time import CommonTime
 
 ACCESS_AUDIENCE = "auth-service"
 PLATFORM_AUDIENCE = "platform"
 MAX_JWT = 4096
+CLOCK_ALLOWANCE = 300.0
+"""How far ahead the clock of the replica that issued a token may be. Only our own records count as tokens, so `nbf`
+adds nothing to them; what lies further ahead tells of a clock that is wrong.
+"""
 _OPAQUE = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,13 +73,22 @@ class Owner:
 class TokenOffice:
     """Issues platform tokens and reads those that are presented."""
 
-    def __init__(self, store: Store, ring: KeyRing, clock: Clock, entropy: Entropy, rules: TokenRules) -> None:
-        """Work on `store` with the keys of `ring`, by `rules`."""
+    def __init__(
+        self,
+        store: Store,
+        ring: KeyRing,
+        clock: Clock,
+        entropy: Entropy,
+        rules: TokenRules,
+        common_time: CommonTime | None = None,
+    ) -> None:
+        """Work on `store` with the keys of `ring`, by `rules`; without `common_time` all processes share one clock."""
         self._store = store
         self._ring = ring
         self._clock = clock
         self._entropy = entropy
         self.rules = rules
+        self.common_time = common_time or CommonTime(store, clock)
 
     def issue(self, owner: Owner, now: float) -> tuple[TokenPair, list[Append]]:
         """Make a family with its first pair: the tokens, and the rows to store before they are given away."""
@@ -110,7 +124,7 @@ class TokenOffice:
         now = self._clock.now()
         if claims.iss != self.rules.issuer or claims.aud != ACCESS_AUDIENCE or claims.token_use != "access":
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="made for another use")
-        if not claims.nbf <= now + 1 or now >= claims.exp:
+        if not claims.nbf <= now + CLOCK_ALLOWANCE or now >= claims.exp:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="outside its times")
         row = await self._store.find(tokens.BY_PAIR, claims.jti)
         presented = None if row is None else Presented.of(row)
@@ -149,8 +163,12 @@ class TokenOffice:
         return behind <= 0 or (behind == 1 and self.is_within_grace(presented))
 
     def is_within_grace(self, presented: Presented) -> bool:
-        """Say whether the newest generation was made so recently that the one before it still counts."""
-        return presented.rotated_at is not None and self._clock.now() < presented.rotated_at + self.rules.refresh_grace
+        """Say whether the newest generation was made so recently that the one before it still counts.
+
+        Another replica may have made it, so both times are of the clock that all share.
+        """
+        now = self.common_time.of(self._clock.now())
+        return presented.rotated_at is not None and now < presented.rotated_at + self.rules.refresh_grace
 
     async def _open(self, token: str) -> AccessClaims:
         if len(token) > MAX_JWT:

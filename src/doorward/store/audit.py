@@ -29,3 +29,4 @@ COLUMNS = (
 SINCE = Sql(f"SELECT {', '.join(COLUMNS)} FROM audit WHERE time >= $1 ORDER BY id")
 SINCE_OF_EVENT = Sql(f"SELECT {', '.join(COLUMNS)} FROM audit WHERE event = $2 AND time >= $1 ORDER BY id")
 SWEEP = Sql("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE time < $1 ORDER BY time LIMIT 500)")
+NEWEST = Sql("SELECT max(time) FROM audit WHERE time < $1")
