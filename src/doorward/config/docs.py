@@ -29,9 +29,11 @@ What counts more comes first:
 3. `WEBSITE_AUTH_ENCRYPTION_KEY` and `WEBSITE_AUTH_SIGNING_KEY`, as App Service sets them;
 4. the file.
 
-An unknown key, section or variable is an error, never ignored. Durations are `"60s"`, `"10m"`, `"8h"`, `"7d"` or
-`"hh:mm:ss"`, sizes `"512B"`, `"32KiB"`, `"1MiB"`. An address with `http:` is accepted on loopback only. Relative paths
-start at the current directory, not at the file that names them.
+An unknown key, section or variable is an error, never ignored; a variable without two underscores is one where two in
+place of one would name a setting, and is else left to whoever set it, such as Kubernetes.
+
+Durations are `"60s"`, `"10m"`, `"8h"`, `"7d"` or `"hh:mm:ss"`, sizes `"512B"`, `"32KiB"`, `"1MiB"`. An address with
+`http:` is accepted on loopback only. Relative paths start at the current directory, not at the file that names them.
 
 Sections marked *Easy Auth* belong to the gateway and to sign-in, which this release does not have. They are checked
 like all others; asking for the gateway (`app.upstream`) or for sign-in (`[auth]`) is an error, the rest a warning.
