@@ -104,7 +104,7 @@ class FailureRecords:
             await self._store.append(rows)
         except DoorwardError as error:
             self._count_dropped()
-            _log.warning("audit.dropped", extra={"facts": {"reason": error.code}})
+            _log.warning("audit_record.dropped", extra={"facts": {"reason": error.code}})
 
 
 async def count_by_hour(store: Store, since: float, event: str | None) -> list[dict[str, object]]:
