@@ -1,4 +1,6 @@
+import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,3 +45,24 @@ def test_seeded_entropy_repeats_itself(sizes: list[int]) -> None:
     assert [one.draw(size) for size in sizes] == [other.draw(size) for size in sizes]
     assert len(one.draw(33)) == 33
     assert SeededEntropy(b"x").draw(32) != SeededEntropy(b"y").draw(32)
+
+
+def test_no_byte_of_the_system_is_given_twice() -> None:
+    """Pieces of any size, also drawn by many threads at once, are all different and of the size that was asked for."""
+    entropy = SystemEntropy()
+    with ThreadPoolExecutor(8) as threads:
+        drawn = list(threads.map(entropy.draw, [16] * 5000))
+    assert len(set(drawn)) == 5000
+    assert [len(entropy.draw(size)) for size in (0, 1, 32, 33, 4096)] == [0, 1, 32, 33, 4096]
+
+
+def test_a_forked_child_draws_its_own_bytes() -> None:
+    """A child does not repeat what its parent will draw."""
+    entropy = SystemEntropy()
+    entropy.draw(1)
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writing, entropy.draw(32))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 32) != entropy.draw(32)
