@@ -12,7 +12,7 @@ ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 # Addresses of package registries and their mirrors, and directories of somebody's machine. Written so that this file
 # does not contain them.
 FORBIDDEN = [
-    r"pypi\.(?:org|python)", r"pythonhosted\.org", r"--(?:extra-)?index-url\s", r"registry\.npmjs", r"crates\.io",
+    r"py[p]i\.(?:org|python)", r"python[h]osted\.org", r"--(?:extra-)?index-url\s", r"registry\.np[m]js", r"crates\.io",
     r"proxy\.golang", r"repo1?\.maven", r"deb\.debian", r"(?<![\w.<>*$}-])/(?:root|work|home/\w+)/",
 ]  # fmt: skip
 
