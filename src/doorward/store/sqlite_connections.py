@@ -5,6 +5,7 @@ nowhere else.
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -50,6 +51,9 @@ _TROUBLE = {
 def connect_writer(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Open a connection that may write, creating the file for its owner alone; raises `sqlite3.Error` or `OSError`."""
     _create(path)
+    if not os.access(path, os.W_OK):
+        # SQLite would open it for reading alone, and every write would be refused later.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     connection = sqlite3.connect(
         path,
         timeout=busy_timeout,
