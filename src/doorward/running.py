@@ -29,7 +29,6 @@ from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
 from doorward.house import (
     BackOffice,
-    Front,
     build_front,
     new_metrics,
     open_back_office,
@@ -328,8 +327,3 @@ def _facts_of(error: DoorwardError) -> dict[str, object]:
     if isinstance(error, SettingsRejected):
         return {"code": error.code, "findings": [f"{f.where}: {f.what}" for f in error.findings]}
     return {"code": error.code, **error.facts}
-
-
-def front_of(service: Service) -> Front:
-    """Give what answers now; for tests."""
-    return service._front  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - beside its class

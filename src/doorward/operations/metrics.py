@@ -168,14 +168,6 @@ class Metrics:
         self._set(KEYS_FETCHED_AT, (cloud, version), at)
         self._set(KEYS_LOADED, (cloud, version), float(keys))
 
-    def keys_forced(self, cloud: str, version: str) -> None:
-        """Count one fetch that an unknown key id made necessary."""
-        self._add(KEYS_FORCED, (cloud, version), 1.0)
-
-    def keys_failed(self, cloud: str, version: str) -> None:
-        """Count one fetch of a key set that failed."""
-        self._add(KEYS_FAILED, (cloud, version), 1.0)
-
     def key_set(
         self, cloud: str, version: str, *, fetched_at: float | None, keys: int, forced: int, failed: int
     ) -> None:
