@@ -1,16 +1,20 @@
-"""What is known of one identity provider, as data: routes, headers, settings, documents and the emulator follow from it.
+"""What is known of one identity provider, as data; routes, headers, settings, documents and the emulator follow.
 
-A provider is one file with one `SPEC` of this type; `providers.ALL` lists them.
+A provider is one file with one `SPEC` of this type; `providers.ALL` finds them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from doorward.identity.claims import Claim
+from doorward.identity.claims import NAME, NAMEIDENTIFIER
+from doorward.providers.mapping import MapClaims, Raw, map_token
+
+__all__ = ["Endpoints", "Kind", "LoginName", "ProviderSpec", "Raw"]
 
 Kind: TypeAlias = Literal["oidc", "oauth2", "oauth1"]
-Raw: TypeAlias = Mapping[str, object]
+LoginName: TypeAlias = tuple[str, str]
+"""A claim type to take `user_id` from, and the claim type to report as `name_typ` when it was taken from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +37,30 @@ class Endpoints:
 class ProviderSpec:
     """All that is known of one provider.
 
-    `name` is the alias in addresses and payloads; `aliases` are further names in addresses; `tree_key` its key below
-    `identityProviders`; `other_names` further spellings in `redirectToProvider`. `client_id_key` and `secret_key` are
-    its registration's keys in the auth tree.
+    Names: `name` is the alias in addresses and payloads; `aliases` are further names in addresses; `label` is for
+    people; `tree_key` is its key below `identityProviders`; `other_names` are further spellings in
+    `redirectToProvider`; `client_id_key` and `secret_key` are its registration's keys in the auth tree.
 
-    `endpoints` are the built-in addresses. `response_type` and `response_mode` are those of the authorization request
-    with a client secret; `response_type_without_secret` is empty where a secret is required. `nonce_in_state` says that
-    the nonce travels in `state` (interface, "Nonce and state"). `parameters` are further built-in parameters of the
-    authorization request. `default_scopes` may be empty.
+    Asking: `endpoints` are the built-in addresses. `default_scopes` may be empty. `response_type` and `response_mode`
+    are those of the authorization request with a client secret, empty where the parameter is left out;
+    `response_type_without_secret` is empty where a secret is required; `response_mode_with_scopes` is the
+    response_mode of a request that asks for scopes. `nonce_in_state` says that the nonce travels in `state`
+    (interface, "Nonce and state"). `parameters` are further built-in parameters of the authorization request,
+    `forwarded_parameters` those that the sign-in address hands on, `profile_parameters` those of the profile request.
 
-    `map_claims` turns raw claims or a profile into `user_claims`, with the legacy map or the modern one. `user_id`
-    gives the value and the claim type of the login name. `tokens` are the token kinds that headers and `/.auth/me`
-    have, by their names in `ProviderTokens`. `can_refresh` says whether `/.auth/refresh` is possible at all;
-    `takes_bearer` whether its JWTs count as `Authorization: Bearer`. `id_token_signed` says that identity comes from an
-    id_token, else from the profile at `userinfo_endpoint`. `sample` is one set of raw claims for documents and tests.
+    Answering: `map_claims` turns raw claims or a profile into `user_claims`, with the legacy map or the modern one.
+    `login_names` are where `user_id` comes from, the first that is there; `login_names_2016` are those of the profile
+    2016 where they differ. Without any, `user_id` is the nameidentifier, under `name_typ`. `name_claim_type` is the
+    setting of that name, which maps to both. `principal_ids` are the claim types of what stands in
+    `X-MS-CLIENT-PRINCIPAL-ID`, the first that is there. `id_token_signed` says that identity comes from an id_token,
+    else from the profile at `userinfo_endpoint`.
+
+    Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
+    headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
+    JWTs count as `Authorization: Bearer`. `signs_out` says that a sign-out goes on to the provider where its
+    `end_session_endpoint` is known.
+
+    `sample` is one set of raw claims, or one profile, for documents, tests and the emulator.
     """
 
     name: str
@@ -54,10 +68,14 @@ class ProviderSpec:
     tree_key: str
     kind: Kind
     endpoints: Endpoints
-    map_claims: Callable[[Raw, bool], tuple[Claim, ...]]
-    user_id: Callable[[Raw, tuple[Claim, ...]], tuple[str, str]]
     tokens: tuple[str, ...]
     sample: Raw
+    map_claims: MapClaims = map_token
+    login_names: tuple[LoginName, ...] = ()
+    login_names_2016: tuple[LoginName, ...] = ()
+    name_typ: str = NAME
+    name_claim_type: str = ""
+    principal_ids: tuple[str, ...] = (NAMEIDENTIFIER,)
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"
@@ -66,9 +84,12 @@ class ProviderSpec:
     response_type: str = "code"
     response_type_without_secret: str = ""
     response_mode: str = ""
+    response_mode_with_scopes: str = ""
     nonce_in_state: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     forwarded_parameters: tuple[str, ...] = ()
+    profile_parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     can_refresh: bool = True
     takes_bearer: bool = False
+    signs_out: bool = True
     id_token_signed: bool = True
