@@ -272,3 +272,96 @@ def test_the_client_is_loaded_by_the_first_call_only() -> None:
 def test_loopback_is_told_from_the_name_alone(host: str, *, is_loopback: bool) -> None:
     """Only `localhost` and literal loopback addresses are this machine."""
     assert is_loopback_host(host) is is_loopback
+
+
+# --- token requests and profiles -------------------------------------------------------------------------------------
+
+
+async def test_a_form_is_posted_as_it_was_written() -> None:
+    """The body goes out byte for byte with the type of forms, and the answer comes back whole."""
+    seen: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head.lower())
+        seen.append(await reader.readexactly(7))
+        writer.write(peers.answer(b'{"a": 1}', content_type="Application/JSON; charset=utf-8"))
+
+    async with peers.listening(talk) as port:
+        answer = await Outbound(None, {}).post_form(f"http://127.0.0.1:{port}/token", b"a=1&b=2")
+    assert (answer.status, answer.media_type, answer.body) == (200, "application/json", b'{"a": 1}')
+    assert seen[0].startswith(b"post /token http/1.1")
+    assert b"content-type: application/x-www-form-urlencoded" in seen[0]
+    assert b"authorization:" not in seen[0]
+    assert seen[1] == b"a=1&b=2"
+
+
+async def test_a_profile_is_asked_for_with_the_token() -> None:
+    """A profile is a GET with the token as bearer, by a caller that names itself."""
+    async with peers.publisher(peers.answer(b"{}")) as server:
+        token = canary("profile-token")
+        assert (await Outbound(None, {}).get_profile(server.url, token)).body == b"{}"
+        assert f"Authorization: Bearer {token}\r\n" in server.heads[0]
+        assert "User-Agent: Doorward\r\n" in server.heads[0]
+
+
+@pytest.mark.parametrize(
+    "status", ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "429 Slow down", "201 Made"]
+)
+async def test_a_refusal_is_an_answer(status: str) -> None:
+    """Whatever is 2xx or 4xx is handed back with its body, since OAuth says in the body why it refuses."""
+    async with peers.publisher(peers.answer(b"error=no", status=status, content_type="text/plain")) as server:
+        answer = await Outbound(None, {}).post_form(server.url, b"")
+    assert (answer.status, answer.media_type, answer.body) == (int(status[:3]), "text/plain", b"error=no")
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (peers.answer(b"", status="500 Oops"), "status 500"),
+        (peers.answer(b"", status="302 Found", more="Location: http://127.0.0.1:1/\r\n"), "redirect"),
+        (peers.answer(b"", status="307 Again", more="Location: http://127.0.0.1:1/\r\n"), "redirect"),
+        (peers.answer(b" " * 300_000), "longer than"),
+        (peers.answer(b"{}", more="Content-Encoding: gzip\r\n"), "compressed"),
+        (b"nonsense\r\n\r\n", "broke off"),
+        (b"", "broke off"),
+    ],
+)
+async def test_what_is_no_answer_fails(reply: bytes, reason: str) -> None:
+    """Failures of the provider, redirects and oversized answers are told apart from refusals."""
+    async with peers.publisher(reply) as server:
+        with pytest.raises(OutboundFailed) as caught:
+            await Outbound(None, {}).post_form(server.url, f"client_secret={canary('outbound-secret')}".encode())
+    assert reason in caught.value.reason
+
+
+async def test_a_slow_provider_is_cut_off() -> None:
+    """A call has one bound in all, and so has its thread."""
+    async with peers.publisher(peers.answer(b"{}")) as server:
+        server.gate.clear()
+        with pytest.raises(OutboundFailed) as caught:
+            await Outbound(None, {}, call_timeout=0.2).get_profile(server.url, "x")
+        assert "within 0.2 s" in caught.value.reason
+        await until_no_thread_is_left()
+
+
+async def test_a_slow_provider_holds_up_nobody_elses_people() -> None:
+    """Calls to one host have room of their own: however many wait there, another host is asked at once."""
+    async with peers.publisher(peers.answer(b"{}")) as slow, peers.publisher(peers.answer(b"{}")) as quick:
+        slow.gate.clear()
+        outbound = Outbound(None, {}, call_timeout=5)
+        waiting = [asyncio.create_task(outbound.get_profile(slow.url, "x")) for _ in range(40)]
+        await slow.arrived.wait()
+        assert (await outbound.get_profile(quick.url, "x")).status == 200
+        assert await outbound.get_json_document(quick.url) == b"{}"
+        slow.gate.set()
+        assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "é"])
+async def test_a_token_cannot_become_a_header(token: str) -> None:
+    """A token that a provider made up of line breaks is refused before anything is sent."""
+    async with peers.publisher(peers.answer(b"{}")) as server:
+        with pytest.raises(OutboundFailed):
+            await Outbound(None, {}).get_profile(server.url, token)
+        assert not server.heads
