@@ -29,6 +29,7 @@ def make_custom(name: str, name_claim_type: str = "") -> ProviderSpec:
         endpoints=Endpoints(),  # everything is configured, or discovered
         default_scopes=("openid", "profile", "email"),
         nonce_in_state=False,
+        parameter_order=("response_type", "client_id", "redirect_uri", "nonce", "state", "scope"),
         forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
         name_claim_type=name_claim_type or NAME,
         tokens=("id_token", "access_token", "expires_on", "refresh_token"),

@@ -17,6 +17,7 @@ SPEC = ProviderSpec(
         userinfo_endpoint="https://api.github.com/user",
     ),
     response_type="",
+    parameter_order=("client_id", "redirect_uri", "state"),
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     map_claims=map_profile(_RULES, rest="urn:github:"),
     login_names=((NAME, NAME), ("urn:github:login", NAME)),

@@ -10,6 +10,7 @@ SPEC = ProviderSpec(
     kind="oidc",
     endpoints=Endpoints(issuer="https://accounts.google.com"),
     default_scopes=("openid", "profile", "email"),
+    parameter_order=("response_type", "client_id", "redirect_uri", "scope"),
     forwarded_parameters=("access_type", "login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     login_names=((EMAIL, EMAIL),),
     name_typ=EMAIL,

@@ -45,7 +45,8 @@ class ProviderSpec:
     are those of the authorization request with a client secret, empty where the parameter is left out;
     `response_type_without_secret` is empty where a secret is required; `response_mode_with_scopes` is the
     response_mode of a request that asks for scopes. `nonce_in_state` says that the nonce travels in `state`
-    (interface, "Nonce and state"). `parameters` are further built-in parameters of the authorization request,
+    (interface, "Nonce and state"). `parameter_order` names the parameters that go first, in their order; the others
+    follow as `protocol.oauth2.AuthorizationRequest` has them. `parameters` are further built-in parameters of the authorization request,
     `forwarded_parameters` those that the sign-in address hands on, `profile_parameters` those of the profile request.
 
     Answering: `map_claims` turns raw claims or a profile into `user_claims`, with the legacy map or the modern one.
@@ -86,6 +87,7 @@ class ProviderSpec:
     response_mode: str = ""
     response_mode_with_scopes: str = ""
     nonce_in_state: bool = True
+    parameter_order: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     forwarded_parameters: tuple[str, ...] = ()
     profile_parameters: Mapping[str, str] = field(default_factory=dict[str, str])
