@@ -13,10 +13,10 @@ from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.identity.visit import Trust, Visit
+from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Door, Reply, Route
 from doorward.inbound.listen import Listener, bind
 from doorward.inbound.serve import Run, run_loop, serve, signals
-from doorward.inbound.wire import Limits
 from doorward.operations import admin, logs
 from doorward.operations.metrics import Metrics, Snapshot
 from doorward.operations.tie import Tie, Worker, inherited

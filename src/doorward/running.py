@@ -36,10 +36,10 @@ from doorward.house import (
     trust_of,
 )
 from doorward.identity.visit import Visit
+from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Asgi, Door, Receive, Scope, Send
 from doorward.inbound.listen import Listener, bind, load_certificate, tls_context
 from doorward.inbound.serve import Run, run_loop, serve, signals
-from doorward.inbound.wire import Limits
 from doorward.operations import admin, logs
 from doorward.operations.metrics import Snapshot
 from doorward.operations.tie import Tie, Worker, inherited

@@ -20,10 +20,10 @@ from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.faults import WORKER_NOT_READY
 from doorward.identity.visit import Trust, Visit
+from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Door
 from doorward.inbound.listen import Listener
 from doorward.inbound.serve import Run, serve, signals
-from doorward.inbound.wire import Limits
 from doorward.operations import admin
 from doorward.operations.admin import Objection, Reason
 from doorward.operations.metrics import WORKER_STARTS, WORKERS, Snapshot, departed, merged

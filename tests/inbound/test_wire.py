@@ -10,9 +10,9 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from doorward.identity.visit import Visit
+from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Reply, Route
 from doorward.inbound.listen import tls_context
-from doorward.inbound.wire import Limits
 from tests.support.peers import make_authority
 from tests.support.serving import Serving, serving
 

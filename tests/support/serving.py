@@ -10,10 +10,10 @@ from doorward.base.clock import SystemClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.errors import DoorwardError
 from doorward.identity.visit import Trust, Visit
+from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Asgi, Door, Refuse, Reply, Route
 from doorward.inbound.listen import Listener, bind
 from doorward.inbound.serve import Run, serve
-from doorward.inbound.wire import Limits
 
 
 @dataclass

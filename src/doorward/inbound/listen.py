@@ -11,8 +11,8 @@ from pathlib import Path
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ADDRESS_IN_USE, ADDRESS_UNUSABLE, TLS_UNUSABLE
+from doorward.inbound.crowd import Connect, Limits
 from doorward.inbound.door import Asgi
-from doorward.inbound.wire import Limits
 
 BACKLOG = 2048
 MAX_PORT = 65535
@@ -20,11 +20,15 @@ MAX_PORT = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A listening socket and what answers on it; `name` is for the log."""
+    """A listening socket and what answers on it: an ASGI callable, or whoever reads its connections; one of the two.
+
+    `name` is for the log.
+    """
 
     name: str
     socket: socket.socket
-    app: Asgi
+    app: Asgi | None = None
+    connect: Connect | None = None
     limits: Limits = field(default_factory=Limits)
     tls: ssl.SSLContext | None = None
 

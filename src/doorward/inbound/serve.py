@@ -12,17 +12,15 @@ import signal
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from email.utils import formatdate
-from typing import Any, TypeVar, cast, final
-
-from uvicorn.config import Config
-from uvicorn.server import ServerState
+from typing import Any, TypeVar, final
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.identity.visit import REQUEST_ID_BYTES
+from doorward.inbound.crowd import Connect, Connected, Crowd
 from doorward.inbound.listen import Listener, address_of
 from doorward.inbound.turn import Turn
-from doorward.inbound.wire import Wire
+from doorward.inbound.wire import asgi
 
 T = TypeVar("T")
 TICK_SECONDS = 1.0
@@ -122,49 +120,40 @@ class _Accepting:
     def __init__(self, listener: Listener, clock: Clock, entropy: Entropy) -> None:
         self._listener = listener
         self._clock = clock
-        self._entropy = entropy
-        self._state = ServerState()
-        self._config = Config(
-            app=cast("Any", listener.app),  # our own ASGI types are wider than uvicorn's typed dictionaries
-            http=Wire,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=cast("int", listener.limits.idle_seconds),  # only ever handed to loop.call_later
+        self._crowd = Crowd(
+            limits=listener.limits,
+            scheme="http" if listener.tls is None else "https",
+            request_id=lambda: entropy.draw(REQUEST_ID_BYTES).hex(),
         )
-        self._config.load()
+        self._protocol = _connect_of(listener)(self._crowd)
         self._turn: Turn | None = None
 
     def open(self) -> None:
         """Begin to take connections."""
         self.tick()
         address = address_of(self._listener.socket)
-        self._turn = Turn(self._listener, self._wire, self._make_room)
+        self._turn = Turn(self._listener, self._protocol, self._make_room)
         log.info("listener.open", extra={"facts": {"listener": self._listener.name, "address": address}})
 
     def tick(self) -> None:
         """Renew the Date header and end connections whose clients are late; called once a second."""
-        self._state.default_headers = [(b"date", formatdate(self._clock.now(), usegmt=True).encode())]
+        self._crowd.default_headers[:] = [(b"date", formatdate(self._clock.now(), usegmt=True).encode())]
         now = asyncio.get_running_loop().time()
-        for wire in self._wires():
-            wire.end_if_late(now)
+        for connection in self._connections():
+            connection.end_if_late(now)
 
     async def drain(self, run: Run, deadline: float) -> None:
         """Take no more connections, answer what has been asked, and close; after `deadline`, or by force, cut."""
         if self._turn is not None:
             self._turn.close()
-        for wire in self._wires():
-            wire.announce_end()
+        for connection in self._connections():
+            connection.announce_end()
         # What the kernel has already taken for us is read once more before idle connections are closed under it.
         await asyncio.sleep(0 if run.is_forced else SETTLE_SECONDS)
-        for wire in self._wires():
-            wire.shutdown()
+        for connection in self._connections():
+            connection.shutdown()
         await self._settle(run, deadline)
-        if self._state.connections or self._state.tasks:
+        if self._crowd.connections or self._crowd.tasks:
             await self._cut()
         log.info("listener.closed", extra={"facts": {"listener": self._listener.name}})
 
@@ -177,36 +166,35 @@ class _Accepting:
             end.cancel()
 
     async def _all_done(self) -> None:
-        while pending := [*self._state.tasks, *(wire.lost for wire in self._wires())]:
+        while pending := [*self._crowd.tasks, *(connection.lost for connection in self._connections())]:
             await asyncio.wait(pending)
 
     async def _cut(self) -> None:
-        facts = {"listener": self._listener.name, "requests": len(self._state.tasks)}
+        facts = {"listener": self._listener.name, "requests": len(self._crowd.tasks)}
         log.warning("listener.cut_off", extra={"facts": facts})
-        for wire in self._wires():
-            wire.cut()
-        tasks = list(self._state.tasks)
+        for connection in self._connections():
+            connection.cut()
+        tasks = list(self._crowd.tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CUT_SECONDS)
 
-    def _wires(self) -> list[Wire]:
-        return cast("list[Wire]", list(self._state.connections))
+    def _connections(self) -> list[Connected]:
+        return list(self._crowd.connections)
 
     def _make_room(self) -> None:
         now = asyncio.get_running_loop().time()
-        for wire in self._wires():
-            wire.end_if_spare(now)
+        for connection in self._connections():
+            connection.end_if_spare(now)
 
-    def _wire(self) -> Wire:
-        return Wire(
-            self._config,
-            self._state,
-            loop=asyncio.get_running_loop(),
-            limits=self._listener.limits,
-            request_id=lambda: self._entropy.draw(REQUEST_ID_BYTES).hex(),
-        )
+
+def _connect_of(listener: Listener) -> Connect:
+    if listener.connect is not None:
+        return listener.connect
+    if listener.app is None:
+        raise ValueError("nobody answers on the listener")
+    return asgi(listener.app)
 
 
 async def _tick(doors: Sequence[_Accepting]) -> None:

@@ -10,7 +10,6 @@ uses; tests/inbound/test_wire.py holds every one of them.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, cast, final
@@ -22,6 +21,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from doorward.inbound.bare import Joining, Trailers, bare_answer, without_offer
+from doorward.inbound.crowd import Connect, Crowd
+from doorward.inbound.door import Asgi
 from doorward.inbound.flow import MAX_WAITING, SMALL, Flow, share_end
 
 TRAILER_BYTES = 8 * 1024
@@ -31,20 +32,29 @@ SPARE_SECONDS = 1.0
 log = logging.getLogger("doorward.inbound")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long and how large requests may be, in seconds and bytes (settings server.head_limit and its neighbours).
+def asgi(app: Asgi) -> Connect:
+    """Have `app` answer, by uvicorn's protocol."""
 
-    `head_seconds` runs from the first byte, or from the connection where none comes; `body_seconds` from the end of the
-    head; `idle_seconds` between two requests of one connection; `write_seconds` from the last byte of an answer that
-    the client took, while more waits.
-    """
+    def of(crowd: Crowd) -> Callable[[], Wire]:
+        config = Config(
+            app=cast("Any", app),  # our own ASGI types are wider than uvicorn's typed dictionaries
+            http=Wire,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=cast("int", crowd.limits.idle_seconds),  # only ever handed to loop.call_later
+        )
+        config.load()
+        state = ServerState()
+        state.connections, state.tasks = cast("Any", crowd.connections), crowd.tasks
+        state.default_headers = crowd.default_headers
+        return lambda: Wire(config, state, crowd=crowd, loop=asyncio.get_running_loop())
 
-    head_bytes: int = 32 * 1024
-    head_seconds: float = 10.0
-    body_seconds: float = 30.0
-    idle_seconds: float = 75.0
-    write_seconds: float = 30.0
+    return of
 
 
 class _Phase(Enum):
@@ -64,13 +74,12 @@ class Wire(HttpToolsProtocol):
         config: Config,
         server_state: ServerState,
         *,
+        crowd: Crowd,
         loop: asyncio.AbstractEventLoop,
-        limits: Limits,
-        request_id: Callable[[], str],
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state={}, _loop=loop)
-        self._limits = limits
-        self._request_id = request_id
+        self._limits = crowd.limits
+        self._request_id = crowd.request_id
         self._phase = _Phase.BETWEEN
         self._chunk = 0
         self._chunk_opens_head = False
