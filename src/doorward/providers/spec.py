@@ -46,8 +46,9 @@ class ProviderSpec:
     `response_type_without_secret` is empty where a secret is required; `response_mode_with_scopes` is the
     response_mode of a request that asks for scopes. `nonce_in_state` says that the nonce travels in `state`
     (interface, "Nonce and state"). `parameter_order` names the parameters that go first, in their order; the others
-    follow as `protocol.oauth2.AuthorizationRequest` has them. `parameters` are further built-in parameters of the authorization request,
-    `forwarded_parameters` those that the sign-in address hands on, `profile_parameters` those of the profile request.
+    follow as `protocol.oauth2.AuthorizationRequest` has them. `parameters` are further built-in parameters of the
+    authorization request, `forwarded_parameters` those that the sign-in address hands on, `profile_parameters` those of
+    the profile request.
 
     Answering: `map_claims` turns raw claims or a profile into `user_claims`, with the legacy map or the modern one.
     `login_names` are where `user_id` comes from, the first that is there; `login_names_2016` are those of the profile
