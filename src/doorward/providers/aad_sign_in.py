@@ -1,6 +1,6 @@
 """Microsoft Entra ID as a provider to sign in with (easy-auth reference 2.2, 4 and 8.2)."""
 
-from doorward.identity.claims import EMAIL, NAME, NAMEIDENTIFIER, OBJECT_ID, UPN
+from doorward.identity.claims import EMAIL, NAME, OBJECT_ID, UPN
 from doorward.providers.spec import Endpoints, ProviderSpec
 
 SPEC = ProviderSpec(
@@ -17,7 +17,7 @@ SPEC = ProviderSpec(
     nonce_in_state=False,
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     login_names=((UPN, UPN), (EMAIL, EMAIL), ("preferred_username", NAME), (NAME, NAME), (OBJECT_ID, NAME)),
-    principal_ids=(OBJECT_ID, NAMEIDENTIFIER),
+    principal_field="oid",
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,
     sample={

@@ -21,6 +21,7 @@ SPEC = ProviderSpec(
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     map_claims=map_profile(_RULES, rest="urn:github:"),
     login_names=((NAME, NAME), ("urn:github:login", NAME)),
+    subject_field="id",
     tokens=("access_token", "expires_on"),
     signs_out=False,
     id_token_signed=False,

@@ -4,7 +4,7 @@ Owns `user_id`, `name_typ` and the identifiers (easy-auth reference 4.5, 6.1; in
 Refuses whoever has no identifier, or one that would look like another's when it is shown.
 """
 
-from doorward.identity.claims import NAMEIDENTIFIER, Claim, first_value
+from doorward.identity.claims import Claim, first_value
 from doorward.identity.person import Identity, ProviderTokens, one_line
 from doorward.protocol.oidc import is_subject
 from doorward.providers.mapping import mapped_name
@@ -25,25 +25,29 @@ def make_identity(
     """
     legacy = legacy or profile == "2016"
     claims = spec.map_claims(raw, legacy)
-    subject = _identifier(claims, (NAMEIDENTIFIER,))
+    subject = _identifier(raw, spec.subject_field)
     user_id, name_typ = _login_name(claims, _candidates(spec, legacy=legacy, profile=profile), subject)
     return Identity(
         provider=name,
         user_id=user_id,
         subject=subject,
-        principal_id=_identifier(claims, spec.principal_ids),
+        principal_id=_identifier(raw, field) if (field := spec.principal_field) and field in raw else subject,
         name_typ=name_typ or _fallback(spec, legacy=legacy),
         claims=claims,
         tokens=tokens,
     )
 
 
-def _identifier(claims: tuple[Claim, ...], types: tuple[str, ...]) -> str:
-    """Give the first identifier; one with hidden characters or spaces around could be taken for another's."""
-    value = next((value for typ in types if (value := first_value(claims, typ)) is not None), None)
-    if value is None or not is_subject(value) or value != value.strip():
-        raise NobodyNamed("no identifier of 1 to 255 visible characters")
-    return value
+def _identifier(raw: Raw, field: str) -> str:
+    """Read an identifier by its raw name: a claim that only maps to the same type must not take its place.
+
+    One with hidden characters or spaces around could be taken for another's.
+    """
+    value = raw.get(field)
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not is_subject(text) or text != text.strip():
+        raise NobodyNamed(f"{field} is no identifier of 1 to 255 visible characters")
+    return text
 
 
 def _candidates(spec: ProviderSpec, *, legacy: bool, profile: str) -> tuple[LoginName, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from doorward.identity.claims import NAME, NAMEIDENTIFIER
+from doorward.identity.claims import NAME
 from doorward.providers.mapping import MapClaims, Raw, map_token
 
 __all__ = ["Endpoints", "Kind", "LoginName", "ProviderSpec", "Raw"]
@@ -53,9 +53,9 @@ class ProviderSpec:
     Answering: `map_claims` turns raw claims or a profile into `user_claims`, with the legacy map or the modern one.
     `login_names` are where `user_id` comes from, the first that is there; `login_names_2016` are those of the profile
     2016 where they differ. Without any, `user_id` is the nameidentifier, under `name_typ`. `name_claim_type` is the
-    setting of that name, which maps to both. `principal_ids` are the claim types of what stands in
-    `X-MS-CLIENT-PRINCIPAL-ID`, the first that is there. `id_token_signed` says that identity comes from an id_token,
-    else from the profile at `userinfo_endpoint`.
+    setting of that name, which maps to both. `subject_field` is the raw claim or field that becomes nameidentifier,
+    `principal_field` the one that stands in `X-MS-CLIENT-PRINCIPAL-ID` where it is there, else the subject does.
+    `id_token_signed` says that identity comes from an id_token, else from the profile at `userinfo_endpoint`.
 
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
@@ -77,7 +77,8 @@ class ProviderSpec:
     login_names_2016: tuple[LoginName, ...] = ()
     name_typ: str = NAME
     name_claim_type: str = ""
-    principal_ids: tuple[str, ...] = (NAMEIDENTIFIER,)
+    subject_field: str = "sub"
+    principal_field: str = ""
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"
