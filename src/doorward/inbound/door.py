@@ -47,6 +47,8 @@ class Reply:
 Handler: TypeAlias = Callable[[Visit, bytes], Awaitable[Reply]]
 Observe: TypeAlias = Callable[[Visit, str, int, float], None]
 """Told of every request when it is over: visit, route path or `unknown`, status, seconds."""
+Read: TypeAlias = Callable[[int], Awaitable[bytes]]
+"""Gives a request's whole body; raises PAYLOAD_TOO_LARGE over so many bytes, `ClientGone` where its end never comes."""
 Refuse: TypeAlias = Callable[[Visit, DoorwardError], Reply]
 """Puts a refusal into the words of one prefix."""
 
@@ -65,7 +67,7 @@ class Route:
     max_body: int = 0
 
 
-class _ClientGoneError(Exception):
+class ClientGone(Exception):
     """The connection ended before the whole request had arrived."""
 
 
@@ -97,7 +99,6 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3, HTTP alone)."""
-        started = self._clock.monotonic()
         client = scope["client"]
         visit = self._trust.visit(
             method=scope["method"],
@@ -107,57 +108,63 @@ class Door:
             peer=client[0] if client else "",
             scheme=scope["scheme"],
         )
+
+        async def read(limit: int) -> bytes:
+            return await _read(visit, limit, receive)
+
+        try:
+            reply = await self.answer(visit, read)
+            await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+            if is_last(reply):
+                await _linger(reply.body, receive, send)
+            else:
+                await send({"type": "http.response.body", "body": reply.body})
+        except (ClientGone, asyncio.CancelledError):
+            # Cancelled only when the drain is over its time, and then there is no connection left to answer on.
+            return
+
+    async def answer(self, visit: Visit, read: Read) -> Reply:
+        """Answer one request, with every header but those of the connection; what it was is observed.
+
+        A reply that `is_last` was made before the body had come. Raises `ClientGone` as `read` does.
+        """
+        started = self._clock.monotonic()
         current_request.set(visit.request_id)
         methods = self._routes.get(visit.path)
-        label = UNKNOWN_ROUTE if methods is None else visit.path
+        status = CLIENT_GONE
         try:
-            status = await self._respond(visit, methods, receive, send)
-        except (_ClientGoneError, asyncio.CancelledError):
-            # Cancelled only when the drain is over its time, and then there is no connection left to answer on.
-            status = CLIENT_GONE
-        self._observe(visit, label, status, self._clock.monotonic() - started)
+            reply = await self._reply(visit, methods, read)
+            status = reply.status
+        finally:
+            label = UNKNOWN_ROUTE if methods is None else visit.path
+            self._observe(visit, label, status, self._clock.monotonic() - started)
+        return reply
 
-    async def _respond(self, visit: Visit, methods: Mapping[str, Route] | None, receive: Receive, send: Send) -> int:
-        """Answer `visit` and give the status."""
+    async def _reply(self, visit: Visit, methods: Mapping[str, Route] | None, read: Read) -> Reply:
+        """Give the whole reply to `visit`, whatever happens on the way."""
         extra: tuple[tuple[bytes, bytes], ...] = ()
-        unread = False
         try:
-            reply = await self._handled(visit, methods, receive)
-        except _ClientGoneError:
+            reply = await self._handled(visit, methods, read)
+        except ClientGone:
             raise
         except DoorwardError as refusal:
             reply = self._refused(visit, refusal)
-            unread = refusal.row is PAYLOAD_TOO_LARGE
             extra = _headers_of(refusal, methods)
         except (Exception, asyncio.CancelledError) as defect:
             if _is_cancelled(defect):
                 raise
             log.error("request.failed", extra={"facts": frames(defect)})  # noqa: TRY400 - values in a traceback may be tokens
             reply = self._refused(visit, DoorwardError(INTERNAL_ERROR))
-        start = {
-            "type": "http.response.start",
-            "status": reply.status,
-            "headers": [
-                *reply.headers,
-                *extra,
-                *_length_of(reply),
-                (b"x-request-id", visit.request_id.encode()),
-            ],
-        }
-        await send(start)
-        if unread:
-            await _linger(reply.body, receive, send)
-        else:
-            await send({"type": "http.response.body", "body": reply.body})
-        return reply.status
+        request_id = (b"x-request-id", visit.request_id.encode())
+        return Reply(reply.status, reply.body, (*reply.headers, *extra, *_length_of(reply), request_id))
 
-    async def _handled(self, visit: Visit, methods: Mapping[str, Route] | None, receive: Receive) -> Reply:
+    async def _handled(self, visit: Visit, methods: Mapping[str, Route] | None, read: Read) -> Reply:
         if methods is None:
             raise DoorwardError(NOT_FOUND)
         route = methods.get(visit.method)
         if route is None:
             raise DoorwardError(METHOD_NOT_ALLOWED)
-        body = await _read(visit, route.max_body, receive) if route.max_body else b""
+        body = await read(route.max_body) if route.max_body else b""
         try:
             return await route.handler(visit, body)
         except DoorwardError as refusal:
@@ -184,6 +191,11 @@ def _table(routes: Iterable[Route]) -> dict[str, dict[str, Route]]:
         if "GET" in methods:
             methods.setdefault("HEAD", methods["GET"])
     return table
+
+
+def is_last(reply: Reply) -> bool:
+    """Say whether the connection ends with this reply, because the request's body was not read."""
+    return (b"connection", b"close") in reply.headers
 
 
 def _is_cancelled(defect: BaseException) -> bool:
@@ -221,7 +233,7 @@ async def _read(visit: Visit, limit: int, receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _ClientGoneError
+            raise ClientGone
         body = body + message["body"] if body else message["body"]
         more = message["more_body"]
         if len(body) > limit:
