@@ -33,7 +33,22 @@ class MasterSecrets:
 
     def sealer(self) -> Sealer:
         """Give what seals the token keys."""
-        return Sealer(bytes.fromhex(self.encryption_key.reveal()), "signing keys")
+        return self._sealer_for("signing keys")
+
+    def session_sealer(self) -> Sealer:
+        """Give what seals identities and provider tokens in the database."""
+        return self._sealer_for("sessions")
+
+    def pending_sealer(self) -> Sealer:
+        """Give what seals half-done sign-ins into the browser's cookies."""
+        return self._sealer_for("pending sign-ins")
+
+    def session_token_key(self) -> bytes:
+        """Give the key of session tokens: the signing key itself, as App Service does (easy-auth reference 3.1)."""
+        return bytes.fromhex(self.signing_key.reveal())
+
+    def _sealer_for(self, purpose: str) -> Sealer:
+        return Sealer(bytes.fromhex(self.encryption_key.reveal()), purpose)
 
 
 def key_file_of(database: Path) -> Path:

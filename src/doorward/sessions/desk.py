@@ -1,0 +1,285 @@
+"""The life of a session: begun, found, refreshed, ended, listed.
+
+The cookie is 256 random bits; the database keeps its SHA-256, and identity and provider tokens sealed. Each sign-in
+begins a session under a new cookie and ends the one that the browser had, so that no cookie that was known before a
+sign-in is worth anything after it. After a refresh the cookie carries the number of refreshes behind its secret: a
+process that remembers the session as it was before does not know this cookie, and reads the session anew.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from doorward.base.clock import Clock
+from doorward.base.entropy import TOKEN_BYTES, Entropy, ordered_id
+from doorward.identity.admission import Recognised, Via
+from doorward.identity.person import Identity
+from doorward.protocol.jose import base64url_encode
+from doorward.protocol.sealing import NotOpened, Sealer
+from doorward.sessions.ledger import append_all, end_session, list_sessions
+from doorward.sessions.memory import Kind, Memory, key_of
+from doorward.sessions.notices import Notices
+from doorward.sessions.rules import SessionRules
+from doorward.sessions.session import Caller, Present, Session
+from doorward.store import Append, Cursor, Row, Store, sessions
+
+_COOKIE = re.compile(r"([A-Za-z0-9_-]{43})(?:\.([1-9][0-9]{0,8}))?")
+_log = logging.getLogger("doorward.sessions")
+
+
+class SessionDesk:
+    """The sessions of one database, as one process sees them."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        sealer: Sealer,
+        rules: SessionRules,
+        present: Present,
+        memory: Memory | None = None,
+    ) -> None:
+        """Work on `store`; `present` makes headers and `/.auth/me` of an identity."""
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._sealer = sealer
+        self._present = present
+        self.rules = rules
+        self.memory = Memory() if memory is None else memory
+        self.notices = Notices(store, clock, self.memory, grace=rules.store_grace)
+
+    # --- begin and end -----------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        identity: Identity,
+        now: float,
+        *,
+        records: Sequence[Append] = (),
+        replaces: str | None = None,
+        with_token: bool = False,
+    ) -> tuple[str, Session]:
+        """Begin a session and give its cookie; `records` are appended with it, all or nothing.
+
+        `replaces` is the cookie that the browser sent, whose session ends. `with_token` says that a session token will
+        be made of it, which the session then lasts for. Raises as `Store.write` does.
+        """
+        secret = base64url_encode(self._entropy.draw(TOKEN_BYTES)).decode()
+        principal, me = self._present(identity, refreshed=False)
+        session = Session(
+            id=ordered_id(self._entropy, now),
+            provider=identity.provider,
+            user_id=identity.user_id,
+            identity=identity,
+            principal=principal,
+            me=me,
+            refreshed=False,
+            generation=0,
+            created_at=now,
+            expires_at=self.rules.cookie_ends(identity, now),
+            token_expires_at=self.rules.token_ends(identity, now) if with_token else None,
+        )
+        rows = [self._row(session, _digest(secret)), *records]
+        taken = self.notices.taken
+        before = await self._load(replaces) if replaces else None
+        if before is None:
+            await self._store.append(rows)
+        else:
+            await self._start_anew(before.id, rows, now)
+            taken = self.notices.taken
+        self.remember(key_of(Kind.COOKIE, secret.encode()), _caller(session), taken)
+        return secret, session
+
+    async def end(self, session_id: str, now: float, records: Sequence[Append] = ()) -> bool:
+        """End a session for its cookie and for every session token made from it; says whether it was there.
+
+        `records` are appended only where it was. Raises as `Store.write` does.
+        """
+        ended = await end_session(self._store, session_id, now, records)
+        self.notices.forget(session_id)
+        return ended
+
+    async def renew(
+        self, session: Session, identity: Identity, now: float, *, records: Sequence[Append] = ()
+    ) -> Session | None:
+        """Give the session with what a refresh brought, and everything of it begun anew.
+
+        None when it has ended, or was refreshed by somebody else in the meantime. Raises as `Store.write` does.
+        """
+        principal, me = self._present(identity, refreshed=True)
+        renewed = replace(
+            session,
+            identity=identity,
+            principal=principal,
+            me=me,
+            refreshed=True,
+            generation=session.generation + 1,
+            expires_at=self.rules.cookie_ends(identity, now),
+            token_expires_at=self.rules.token_ends(identity, now),
+        )
+        sealed = self._seal(renewed)
+
+        async def take_over(cursor: Cursor) -> bool:
+            times = (renewed.expires_at, renewed.token_expires_at, _ends_at(renewed))
+            if not await cursor.run(sessions.RENEW, session.id, session.generation, sealed, *times):
+                return False
+            await append_all(cursor, records)
+            await sessions.note_session_change(cursor, session.id, now)
+            return True
+
+        taken_over = await self._store.write(take_over)
+        self.notices.forget(session.id)
+        return renewed if taken_over else None
+
+    # --- find --------------------------------------------------------------------------------------------------------
+
+    def known(self, cookie: str) -> Session | None:
+        """Give the session of a cookie if this process remembers it and may believe what it remembers."""
+        caller = self.known_caller(cookie)
+        return None if caller is None else caller.session
+
+    def known_caller(self, cookie: str) -> Caller | None:
+        """Give what a cookie comes to, as `known` does."""
+        if not self.notices.are_fresh():
+            return None
+        return self._remembered(key_of(Kind.COOKIE, cookie.encode("utf-8", "replace")))
+
+    async def find(self, cookie: str) -> Session | None:
+        """Give the session of a cookie, or None where there is none or it has expired.
+
+        Raises `DoorwardError` (`store_unavailable`) when nobody can tell.
+        """
+        caller = await self.find_caller(cookie)
+        return None if caller is None else caller.session
+
+    async def find_caller(self, cookie: str) -> Caller | None:
+        """Give what a cookie comes to, as `find` does."""
+        if _COOKIE.fullmatch(cookie) is None:
+            return None
+        await self.notices.freshen()
+        key = key_of(Kind.COOKIE, cookie.encode())
+        caller = self._remembered(key)
+        if caller is not None:
+            return caller
+        self.notices.refuse_while_away()
+        taken = self.notices.taken
+        session = await self._load(cookie)
+        if session is None or self._clock.now() >= session.expires_at:
+            return None
+        caller = _caller(session)
+        self.remember(key, caller, taken)
+        return caller
+
+    async def find_late(self, cookie: str) -> Session | None:
+        """Give the session of a cookie that may have expired, but not longer ago than a refresh is allowed."""
+        session = await self._load(cookie)
+        if session is None or self._clock.now() >= session.expires_at + self.rules.extension:
+            return None
+        return session
+
+    async def find_by_id(self, session_id: str) -> Session | None:
+        """Give a session as it is stored, whether or not it has expired; raises as `Store.find` does."""
+        row = await self._store.find(sessions.BY_ID, session_id)
+        return None if row is None else self._open(row)
+
+    async def list_living(self, user_id: str | None, now: float) -> list[dict[str, object]]:
+        """Give the living sessions, of one user or of all, as `sessions list` prints them."""
+        return await list_sessions(self._store, user_id, now)
+
+    def remember(self, key: bytes, caller: Caller, taken: int) -> None:
+        """Remember a caller that was read when `notices.taken` was `taken`: unless something changed since."""
+        if self.notices.taken == taken:
+            self.memory.put(key, caller)
+
+    def _remembered(self, key: bytes) -> Caller | None:
+        caller = self.memory.get(key)
+        return None if caller is None or self._clock.now() >= caller.until else caller
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    async def _load(self, cookie: str) -> Session | None:
+        """Read the session of a cookie, whether or not it has expired."""
+        parts = _COOKIE.fullmatch(cookie)
+        row = None if parts is None else await self._store.find(sessions.BY_DIGEST, _digest(parts[1]))
+        session = None if row is None else self._open(row)
+        # Else one cookie would have as many spellings as there are numbers, and each would be remembered.
+        return None if session is None or parts is None or int(parts[2] or 0) > session.generation else session
+
+    async def _start_anew(self, before: str, rows: Sequence[Append], now: float) -> None:
+        async def start(cursor: Cursor) -> None:
+            await append_all(cursor, rows)
+            if await cursor.run(sessions.END, before):
+                await sessions.note_session_change(cursor, before, now)
+
+        await self._store.write(start)
+        self.notices.forget(before)
+
+    def _row(self, session: Session, digest: bytes) -> Append:
+        return sessions.ADD, (
+            session.id,
+            digest,
+            session.provider,
+            session.user_id,
+            self._seal(session),
+            int(session.refreshed),
+            session.generation,
+            session.created_at,
+            session.expires_at,
+            session.token_expires_at,
+            _ends_at(session),
+        )
+
+    def _seal(self, session: Session) -> bytes:
+        return self._sealer.seal(msgspec.json.encode(session.identity), _context(session.id), self._entropy)
+
+    def _open(self, row: Row) -> Session | None:
+        """Read a row; one that the encryption key does not open is no session any more."""
+        session_id, _, provider, user_id, sealed, refreshed, generation, created_at, expires_at, token_expires_at = row
+        try:
+            identity = msgspec.json.decode(self._sealer.open(sealed, _context(session_id)), type=Identity)
+        except (NotOpened, msgspec.DecodeError):
+            _log.warning("session.not_opened", extra={"facts": {"session": session_id}})
+            return None
+        principal, me = self._present(identity, refreshed=bool(refreshed))
+        return Session(
+            id=session_id,
+            provider=provider,
+            user_id=user_id,
+            identity=identity,
+            principal=principal,
+            me=me,
+            refreshed=bool(refreshed),
+            generation=generation,
+            created_at=created_at,
+            expires_at=expires_at,
+            token_expires_at=token_expires_at,
+        )
+
+
+def renewed_cookie(cookie: str, session: Session) -> str:
+    """Give the cookie under which a refreshed session goes on: the same secret, and how often it was refreshed."""
+    return f"{cookie.partition('.')[0]}.{session.generation}"
+
+
+def _caller(session: Session) -> Caller:
+    credential = Recognised(via=Via.COOKIE, principal=session.principal)
+    return Caller(credential=credential, session=session, me=session.me, until=session.expires_at)
+
+
+def _ends_at(session: Session) -> float:
+    return max(session.expires_at, session.token_expires_at or 0.0)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _context(session_id: str) -> str:
+    return f"sessions/{session_id}"

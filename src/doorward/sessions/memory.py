@@ -1,0 +1,92 @@
+"""What a process remembers of callers: a bounded map from the digest of a credential.
+
+A request that comes with a remembered credential costs one digest and one look into this map. What was used longest
+ago is forgotten first, by count and by size, so that nobody's many sessions fill the memory.
+"""
+
+import hashlib
+from collections import OrderedDict
+from enum import Enum
+
+from doorward.identity.admission import Recognised
+from doorward.sessions.session import Caller
+
+MOST_CALLERS = 200_000
+MOST_BYTES = 256 << 20
+_OVERHEAD = 1024
+
+
+class Kind(Enum):
+    """Which credential a digest is of: the same text means another thing in another place."""
+
+    COOKIE = b"cookie "
+    SESSION_TOKEN = b"session token "
+    BEARER = b"bearer "
+
+
+def key_of(kind: Kind, credential: bytes) -> bytes:
+    """Give the key under which a credential is remembered."""
+    return hashlib.sha256(kind.value + credential).digest()
+
+
+class Memory:
+    """Callers by key, and the keys of each session."""
+
+    def __init__(self, *, most_callers: int = MOST_CALLERS, most_bytes: int = MOST_BYTES) -> None:
+        """Remember nobody yet, and never more than so many callers or bytes."""
+        self._most_callers = most_callers
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._callers: OrderedDict[bytes, Caller] = OrderedDict()
+        self._keys: dict[str, set[bytes]] = {}
+
+    def __len__(self) -> int:
+        """Count the callers."""
+        return len(self._callers)
+
+    def get(self, key: bytes) -> Caller | None:
+        """Give a caller, who then counts as just used."""
+        caller = self._callers.get(key)
+        if caller is not None:
+            self._callers.move_to_end(key)
+        return caller
+
+    def put(self, key: bytes, caller: Caller) -> None:
+        """Remember a caller in place of any other under this key."""
+        self.forget(key)
+        self._callers[key] = caller
+        self._bytes += _weight(caller)
+        if caller.session is not None:
+            self._keys.setdefault(caller.session.id, set()).add(key)
+        while len(self._callers) > self._most_callers or self._bytes > self._most_bytes:
+            self.forget(next(iter(self._callers)))
+
+    def forget(self, key: bytes) -> None:
+        """Forget one credential."""
+        caller = self._callers.pop(key, None)
+        if caller is None:
+            return
+        self._bytes -= _weight(caller)
+        if caller.session is not None:
+            keys = self._keys[caller.session.id]
+            keys.discard(key)
+            if not keys:
+                del self._keys[caller.session.id]
+
+    def drop(self, session_id: str) -> None:
+        """Forget every credential of one session."""
+        for key in list(self._keys.get(session_id, ())):
+            self.forget(key)
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        self._callers.clear()
+        self._keys.clear()
+        self._bytes = 0
+
+
+def _weight(caller: Caller) -> int:
+    """Estimate the bytes that a caller takes; claims stand in the headers as well, at about the same size."""
+    credential = caller.credential
+    headers = credential.principal.headers if isinstance(credential, Recognised) else ()
+    return _OVERHEAD + len(caller.me) + 3 * sum(len(value) for _, value in headers)
