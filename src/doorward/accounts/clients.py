@@ -10,7 +10,7 @@ from doorward.base.clock import rfc3339
 from doorward.base.entropy import Entropy, opaque_token, ordered_id
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE
-from doorward.store import Cursor, Store, clients
+from doorward.store import Cursor, Store, clients, token_changes
 
 _NOBODY = hashlib.sha256(b"no client has this secret").digest()
 
@@ -50,6 +50,7 @@ async def remove_client(store: Store, client_id: str, now: float, origin: Origin
     async def remove(cursor: Cursor) -> None:
         if not await cursor.run(clients.REMOVE, client_id):
             raise DoorwardError(NOT_THERE, client=client_id)
+        await token_changes.note_everybody(cursor)
         insert, row = record("client.removed", now, origin, detail=client_id)
         await cursor.insert(insert, *row)
 

@@ -5,7 +5,7 @@ from doorward.accounts.nouns import Organization, Origin
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
 from doorward.base.text import NAME_MAX, has_hidden
-from doorward.store import Cursor, Store, UniqueViolation, organizations
+from doorward.store import Cursor, Store, UniqueViolation, organizations, token_changes
 
 MAX_ID = 2**53 - 1
 ATTEMPTS = 8
@@ -51,6 +51,7 @@ async def set_organization_enabled(store: Store, number: int, now: float, origin
     async def change(cursor: Cursor) -> None:
         if number > MAX_ID or not await cursor.run(organizations.SET_ENABLED, number, int(enabled)):
             raise DoorwardError(NOT_THERE, organization=number)
+        await token_changes.note_everybody(cursor)
         event = "organization.enabled" if enabled else "organization.disabled"
         insert, row = record(event, now, origin, Subject(organization_id=number))
         await cursor.insert(insert, *row)

@@ -21,7 +21,7 @@ from doorward.base.refusals import (
     REFRESH_NOT_ALLOWED,
     USER_DISABLED,
 )
-from doorward.store import Cursor, Store, tokens
+from doorward.store import Cursor, Store, token_changes, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class RefreshDesk:
             raise self._revoked(presented)
         self._recheck(presented)
         outcome = await self._store.write(lambda cursor: self._rotate(cursor, presented, now, origin))
+        if self._office.rules.strict_rotation:
+            self._office.memory.forget_user(presented.user.id)
         if isinstance(outcome, _Reused):
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="a rotated generation was used again", family="revoked")
         return presented, outcome
@@ -92,6 +94,8 @@ class RefreshDesk:
         await cursor.run(tokens.ADVANCE, current.family_id, generation, rotated_at, current.pair_generation)
         pair, (insert, row) = self._office.next_pair(current, generation, now)
         await cursor.insert(insert, *row)
+        if self._office.rules.strict_rotation:
+            await token_changes.note_user(cursor, current.user.id)
         insert, row = record("token.refreshed", now, origin, subject_of(current))
         await cursor.insert(insert, *row)
         return pair

@@ -16,7 +16,7 @@ from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
 from doorward.base.refusals import AUDIENCE_MISMATCH, TENANT_NOT_ALLOWED
 from doorward.base.text import domain_key, given_guid, guid
 from doorward.providers.aad import MICROSOFT_AUDIENCES
-from doorward.store import Cursor, Store, UniqueViolation, changes, registrations, tokens
+from doorward.store import Cursor, Store, UniqueViolation, changes, registrations, token_changes, tokens
 
 CHANGE_KIND = "registrations"
 
@@ -46,8 +46,12 @@ class Registrations:
         self._by_client_id: dict[str, Registration] = {}
 
     async def reload(self) -> None:
-        """Read all registrations again."""
-        self._by_client_id = {r.client_id: r for r in await list_registrations(self._store)}
+        """Read all registrations again; one that has not changed stays the same object."""
+        known = self._by_client_id
+        self._by_client_id = {
+            found.client_id: known[found.client_id] if known.get(found.client_id) == found else found
+            for found in await list_registrations(self._store)
+        }
 
     def find_enabled(self, client_id: str) -> Registration | None:
         """Give the registration of a client ID if it may exchange."""
@@ -132,6 +136,7 @@ async def remove_registration(store: Store, client_id: str, now: float, origin: 
         if not await cursor.run(registrations.REMOVE, _folded(client_id)):
             raise DoorwardError(NOT_THERE, client_id=client_id)
         await cursor.run(tokens.REVOKE_OF_CLIENT, _folded(client_id), now)
+        await token_changes.note_everybody(cursor)
         await _announce(cursor, "audience.removed", _folded(client_id), now, origin)
 
     await store.write(remove)

@@ -8,7 +8,7 @@ from doorward.base.clock import rfc3339
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import NOT_THERE, VALUE_REFUSED
 from doorward.base.text import guid
-from doorward.store import Cursor, Sql, Store, tokens
+from doorward.store import Cursor, Sql, Store, token_changes, tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,24 @@ async def revoke(store: Store, which: Which, now: float, origin: Origin) -> int:
         if which.family_id is not None and not count:
             raise DoorwardError(NOT_THERE, family=which.family_id)
         if count:
+            await _tell(cursor, which)
             insert, row = record("token.revoked", now, origin, subject, detail=f"families: {count}")
             await cursor.insert(insert, *row)
         return count
 
     return await store.write(change)
+
+
+async def _tell(cursor: Cursor, which: Which) -> None:
+    """Tell every process whose tokens they were, where that is one user's."""
+    user_id = which.user_id
+    if which.family_id is not None:
+        row = await cursor.one(tokens.OWNER_OF_FAMILY, which.family_id)
+        user_id = None if row is None else int(row[0])
+    if user_id is None:
+        await token_changes.note_everybody(cursor)
+    else:
+        await token_changes.note_user(cursor, user_id)
 
 
 def _statement(which: Which, now: float) -> tuple[Sql, tuple[str | int | float, ...], Subject]:

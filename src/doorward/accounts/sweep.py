@@ -72,17 +72,19 @@ async def sweep(store: Store, now: float, keep_audit: float) -> int:
     Ended pairs and families stay for a day, so that `doorward explain` can still say of a token when it ended. Records
     of the audit trail stay for `keep_audit` seconds, with 0 for ever.
     """
-    trail = await _sweep_with(store, audit.SWEEP, now - keep_audit) if keep_audit else 0
+    trail = await sweep_with(store, audit.SWEEP, now - keep_audit) if keep_audit else 0
     return (
         trail
-        + await _sweep_with(store, tokens.SWEEP_PAIRS, now - KEEP_ENDED)
-        + await _sweep_with(store, tokens.SWEEP_FAMILIES, now - KEEP_ENDED)
-        + await _sweep_with(store, tokens.SWEEP_SEEN, now)
-        + await _sweep_with(store, signing_keys.SWEEP, now)
+        + await sweep_with(store, tokens.SWEEP_PAIRS, now - KEEP_ENDED)
+        + await sweep_with(store, tokens.SWEEP_FAMILIES, now - KEEP_ENDED)
+        + await sweep_with(store, tokens.SWEEP_SEEN, now)
+        + await sweep_with(store, signing_keys.SWEEP, now)
     )
 
 
-async def _sweep_with(store: Store, statement: Sql, before: float) -> int:
+async def sweep_with(store: Store, statement: Sql, before: float) -> int:
+    """Delete with a statement that takes some rows at a time, until none is left; gives the number of rows."""
+
     async def delete(cursor: Cursor) -> int:
         return await cursor.run(statement, before)
 

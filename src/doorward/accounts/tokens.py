@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from doorward.accounts.audit import Subject, record
+from doorward.accounts.memory import TokenMemory
 from doorward.accounts.nouns import Origin, Presented, TokenPair
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy, opaque_token, ordered_id
@@ -18,7 +19,7 @@ from doorward.base.errors import DoorwardError
 from doorward.base.refusals import INVALID_ACCESS_TOKEN
 from doorward.keys.ring import KeyRing
 from doorward.protocol.signing import NotOurs
-from doorward.store import Append, Cursor, Store, tokens
+from doorward.store import Append, Cursor, Store, token_changes, tokens
 from doorward.store.common_time import CommonTime
 
 ACCESS_AUDIENCE = "auth-service"
@@ -81,14 +82,19 @@ class TokenOffice:
         entropy: Entropy,
         rules: TokenRules,
         common_time: CommonTime | None = None,
+        memory: TokenMemory | None = None,
     ) -> None:
-        """Work on `store` with the keys of `ring`, by `rules`; without `common_time` all processes share one clock."""
+        """Work on `store` with the keys of `ring`, by `rules`; without `common_time` all processes share one clock.
+
+        Without a `memory` that somebody keeps true nothing is remembered.
+        """
         self._store = store
         self._ring = ring
         self._clock = clock
         self._entropy = entropy
         self.rules = rules
         self.common_time = common_time or CommonTime(store, clock)
+        self.memory = memory or TokenMemory(store, clock)
 
     def issue(self, owner: Owner, now: float) -> tuple[TokenPair, list[Append]]:
         """Make a family with its first pair: the tokens, and the rows to store before they are given away."""
@@ -215,12 +221,14 @@ def digest_of(token: str) -> bytes:
 async def revoke_pair(cursor: Cursor, presented: Presented, now: float, origin: Origin) -> None:
     """Revoke one pair: the token that was named and the one that was given away with it."""
     if await cursor.run(tokens.REVOKE_PAIR, presented.pair_id, now):
+        await token_changes.note_user(cursor, presented.user.id)
         await _audit_revocation(cursor, presented, now, origin, "pair")
 
 
 async def revoke_family(cursor: Cursor, presented: Presented, now: float, origin: Origin) -> None:
     """Revoke the family that a token belongs to."""
     if await cursor.run(tokens.REVOKE_FAMILY, presented.family_id, now):
+        await token_changes.note_user(cursor, presented.user.id)
         await _audit_revocation(cursor, presented, now, origin, "family")
 
 
@@ -228,6 +236,7 @@ async def revoke_all_of_user(cursor: Cursor, user_id: int, now: float, origin: O
     """Revoke every family of a user; gives how many there were."""
     count = await cursor.run(tokens.REVOKE_OF_USER, user_id, now)
     if count:
+        await token_changes.note_user(cursor, user_id)
         insert, row = record("token.revoked", now, origin, Subject(user_id=user_id), detail=f"all families: {count}")
         await cursor.insert(insert, *row)
     return count

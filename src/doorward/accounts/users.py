@@ -12,7 +12,7 @@ from doorward.base.clock import rfc3339
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
 from doorward.base.text import email_key, given_guid
-from doorward.store import Cursor, Store, UniqueViolation, identities, users
+from doorward.store import Cursor, Store, UniqueViolation, identities, token_changes, users
 
 MAX_ID = 2**53 - 1
 
@@ -135,6 +135,7 @@ async def unlink_user(store: Store, number: int, now: float, origin: Origin) -> 
         count = await cursor.run(identities.UNLINK, number)
         if not count:
             raise DoorwardError(NOT_THERE, link=f"user {number} is not linked")
+        await token_changes.note_user(cursor, number)
         await revoke_all_of_user(cursor, number, now, origin)
         await _audit(cursor, "identity.unlinked", user, now, origin)
         return count
@@ -153,6 +154,7 @@ async def _change(
     async def change(cursor: Cursor) -> None:
         user = await _find(cursor, number)
         await statement(cursor)
+        await token_changes.note_user(cursor, number)
         await _audit(cursor, event, user, now, origin)
 
     await store.write(change)

@@ -91,6 +91,7 @@ class Contract:
                 await revoke_all_of_user(cursor, presented.user.id, now, origin)
 
         await self._parts.store.write(revoke)
+        self._parts.office.memory.forget_user(presented.user.id)
         return succeed("Logged out successfully", None)
 
     async def _caller(self, visit: Visit) -> Presented:

@@ -18,6 +18,7 @@ from doorward.identity.visit import Visit
 
 Kind = Literal["email", "text", "name", "boolean", "positive"]
 MAX_PARAMETERS = 32
+FORM = b"application/x-www-form-urlencoded"
 _SCHEMAS: Mapping[Kind, Mapping[str, object]] = {
     # Wider than what is taken: no pattern says all of RFC 5321 and IDNA, and one that is too narrow turns people away.
     "email": {
@@ -118,7 +119,7 @@ def read_form(visit: Visit, body: bytes) -> dict[str, str]:
 
     Raises `DoorwardError` (`invalid_request`) for another Content-Type, a repeated parameter, or what is not UTF-8.
     """
-    if _media_type(visit) != b"application/x-www-form-urlencoded":
+    if _media_type(visit) != FORM:
         raise DoorwardError(INVALID_REQUEST, reason="Content-Type is not application/x-www-form-urlencoded")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)

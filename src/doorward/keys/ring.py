@@ -76,6 +76,8 @@ class KeyRing:
         self._entries: tuple[RingEntry, ...] = ()
         self._by_header: dict[bytes, TokenKey] = {}
         self._active: TokenKey | None = None
+        self.generation = 0
+        """Counts how often the keys that verify have become others."""
         self.newborn: str | None = None
         """The key with which `load` had to begin, because there was none of the configured algorithm."""
         self._wait = wait
@@ -188,8 +190,10 @@ class KeyRing:
         return RingEntry(key=TokenKey.of(kid, algorithm, secret), created_at=created_at, retires_at=retires_at)
 
     def _take(self, entries: tuple[RingEntry, ...]) -> None:
-        self._entries = entries
-        self._by_header = {entry.key.header: entry.key for entry in entries}
+        by_header = {entry.key.header: entry.key for entry in entries}
+        if by_header.keys() != self._by_header.keys():
+            self.generation += 1
+        self._entries, self._by_header = entries, by_header
         signing = [entry.key for entry in entries if entry.retires_at is None]
         own = (key for key in signing if key.algorithm == self._algorithm)
         self._active = next(own, signing[0] if signing else self._active)

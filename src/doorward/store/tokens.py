@@ -63,6 +63,8 @@ REVOKE_OF_CLIENT = Sql("UPDATE families SET revoked_at = $2 WHERE client_id = $1
 REVOKE_OF_TENANT = Sql("UPDATE families SET revoked_at = $2 WHERE tid = $1 AND revoked_at IS NULL")
 REVOKE_OF_IDENTITY = Sql("UPDATE families SET revoked_at = $3 WHERE tid = $1 AND oid = $2 AND revoked_at IS NULL")
 
+OWNER_OF_FAMILY = Sql("SELECT user_id FROM families WHERE id = $1")
+
 _LISTED = "SELECT id, user_id, client_id, created_at, expires_at FROM families WHERE revoked_at IS NULL"
 LIVING = Sql(f"{_LISTED} AND expires_at > $1 ORDER BY id")
 LIVING_OF_USER = Sql(f"{_LISTED} AND expires_at > $1 AND user_id = $2 ORDER BY id")
