@@ -117,6 +117,16 @@ def single_audience(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def audiences_of(value: object) -> tuple[str, ...] | None:
+    """Give the audiences of an `aud` claim, a string or an array of them; None when it is empty or holds another type.
+
+    RFC 7519 section 4.1.3.
+    """
+    named = cast("list[object]", value) if isinstance(value, list) else [value]
+    texts = tuple(member for member in named if isinstance(member, str) and member)
+    return texts if texts and len(texts) == len(named) else None
+
+
 def check_shapes(claims: Mapping[str, object], shapes: tuple[ClaimShape, ...]) -> None:
     """Hold every claim to its shape; raises `TokenRefused` by `CLAIM_SHAPES` for the first that fails."""
     for shape in shapes:
@@ -134,15 +144,26 @@ def check_times(claims: Mapping[str, object], now: float, leeway: float) -> None
     Raises `TokenRefused` by `EXPIRY`, `NOT_BEFORE` or `LIFETIME`. Expiry comes first: a token that is expired and wrong
     in other ways is reported as expired.
     """
+    check_expiry(claims, now, leeway)
+    check_not_before(claims, now, leeway)
     expires, issued = cast("float", claims["exp"]), cast("float", claims["iat"])
-    if now >= expires + leeway:
-        raise TokenRefused(EXPIRY, f"exp lies {now - expires:.0f} seconds in the past", Fault.EXPIRED)
-    for name in ("nbf", "iat"):
-        ahead = cast("float", claims.get(name, issued)) - now
-        if ahead > leeway:
-            raise TokenRefused(NOT_BEFORE, f"{name} lies {ahead:.0f} seconds in the future", Fault.NOT_YET_VALID)
     if not 0 < expires - issued <= MAX_LIFETIME + leeway:
         raise TokenRefused(LIFETIME, f"exp is {expires - issued:.0f} seconds after iat")
+
+
+def check_expiry(claims: Mapping[str, object], now: float, leeway: float) -> None:
+    """Refuse an expired token; raises `TokenRefused` by `EXPIRY`."""
+    expires = cast("float", claims["exp"])
+    if now >= expires + leeway:
+        raise TokenRefused(EXPIRY, f"exp lies {now - expires:.0f} seconds in the past", Fault.EXPIRED)
+
+
+def check_not_before(claims: Mapping[str, object], now: float, leeway: float) -> None:
+    """Refuse a token whose nbf or iat, where present, lies ahead; raises `TokenRefused` by `NOT_BEFORE`."""
+    for name in ("nbf", "iat"):
+        ahead = cast("float", claims.get(name, now)) - now
+        if ahead > leeway:
+            raise TokenRefused(NOT_BEFORE, f"{name} lies {ahead:.0f} seconds in the future", Fault.NOT_YET_VALID)
 
 
 def check_nonce(claims: Mapping[str, object], expected: str | None) -> None:
