@@ -266,15 +266,15 @@ def _check_version(claims: Mapping[str, object], signers: tuple[Signer, ...]) ->
 
 def _check_key_issuer(claims: Mapping[str, object], signers: tuple[Signer, ...]) -> tuple[Signer, ...]:
     tenant = cast("str", guid(claims["tid"]))
-    fitting = tuple(s for s in signers if _may_speak_for(s, tenant))
+    fitting = tuple(s for s in signers if may_speak_for(s, tenant))
     if not fitting:
         # A stolen consumer key must not sign for an organization's tenant: the lesson of Storm-0558.
         raise TokenRefused(KEY_ISSUER, "the signing key is published for another issuer", Fault.ISSUER)
     return fitting
 
 
-def _may_speak_for(signer: Signer, tenant: str) -> bool:
-    """Apply reference 2.3: the key's own issuer, and for version 1.0 what version 2.0 says of the same key."""
+def may_speak_for(signer: Signer, tenant: str) -> bool:
+    """Say whether a key may sign for a tenant: by its own issuer and what version 2.0 says of it (reference 2.3)."""
     authority = signer.authority
     admitted = {authority.issuer_of(tenant)}
     issuers = [signer.key.issuer] if signer.key.issuer is not None else []

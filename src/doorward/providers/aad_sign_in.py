@@ -1,7 +1,65 @@
-"""Microsoft Entra ID as a provider to sign in with (easy-auth reference 2.2, 4 and 8.2)."""
+"""Microsoft Entra ID as a provider to sign in with (easy-auth reference 2.2, 4 and 8.2).
 
+Owns which issuers count: those of one tenant, or of every tenant where the registration says `common` or
+`organizations`. What the exchange demands of Entra's id_tokens beyond that stands in `aad.py`, and so does the tie
+between a key and the tenants that it may speak for.
+"""
+
+import re
+from collections.abc import Mapping
+
+from doorward.base.text import guid
 from doorward.identity.claims import EMAIL, NAME, OBJECT_ID, UPN
+from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
+from doorward.protocol.jose import KeySet, ProviderKey
+from doorward.providers.aad import CONSUMER_TENANT, TENANT_MARK, Authority, Signer, may_speak_for
 from doorward.providers.spec import Endpoints, ProviderSpec
+
+_ISSUER_V1 = re.compile(r"https?://[^/]+/[^/]+/")  # https://sts.windows.net/<tenant>/
+
+
+def issuers_of(issuer: str, configured: str) -> IssuerRule:
+    """Give the rule for the issuer of a discovery document; with `{tenantid}` in it, that of the tenant in `tid`.
+
+    `configured` is the `openIdIssuer` of the registration: `organizations` leaves personal accounts out, and where it
+    names one tenant no other counts. Entra writes tenants in lower case; another spelling is another issuer.
+    """
+    if TENANT_MARK not in issuer:
+        return issuer_is(issuer)
+    segments = configured.lower().split("/")
+    wanted = next((segment for segment in segments if guid(segment)), None)
+    only_work = "organizations" in segments
+
+    def admits(claims: Mapping[str, object]) -> bool:
+        tenant = claims.get("tid")
+        if not isinstance(tenant, str) or guid(tenant) != tenant or wanted not in (None, tenant):
+            return False
+        return issuer.replace(TENANT_MARK, tenant) == claims["iss"] and not (only_work and tenant == CONSUMER_TENANT)
+
+    return IssuerRule(f"{issuer} for the tenant in tid", admits)
+
+
+def keys_of(issuer: str, issuer_v2: str | None = None, keys_v2: KeySet | None = None) -> KeyRule:
+    """Give the rule for the keys of an issuer: a key that is published for one tenant speaks for no other.
+
+    For an issuer of version 1.0, whose keys say nothing of themselves, `issuer_v2` and `keys_v2` are those of the same
+    cloud's version 2.0, where they are known (token-exchange reference 2.3).
+    """
+    authority = Authority(
+        cloud="",
+        version="1.0" if _ISSUER_V1.fullmatch(issuer) else "2.0",
+        issuer=issuer,
+        keys="",
+        issuer_v2=issuer_v2,
+        keys_v2=None,
+    )
+
+    def may_sign(key: ProviderKey, claims: Mapping[str, object]) -> bool:
+        tenant = guid(claims.get("tid")) or ""
+        return may_speak_for(Signer(authority=authority, key=key, keys_v2=keys_v2), tenant)
+
+    return may_sign
+
 
 SPEC = ProviderSpec(
     name="aad",
@@ -18,6 +76,8 @@ SPEC = ProviderSpec(
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     login_names=((UPN, UPN), (EMAIL, EMAIL), ("preferred_username", NAME), (NAME, NAME), (OBJECT_ID, NAME)),
     principal_field="oid",
+    issuer_rule=issuers_of,
+    key_rule=keys_of,
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,
     sample={

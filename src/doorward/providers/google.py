@@ -1,7 +1,14 @@
 """Google: OpenID Connect, with everything in the id_token (easy-auth reference 2.3 and 4.3)."""
 
 from doorward.identity.claims import EMAIL
+from doorward.protocol.id_token import IssuerRule, issuer_is
 from doorward.providers.spec import Endpoints, ProviderSpec
+
+
+def issuers_of(issuer: str, _configured: str) -> IssuerRule:
+    """Give the rule for the issuer, which Google writes with or without its scheme (interface, section 7)."""
+    return issuer_is(issuer, issuer.removeprefix("https://"))
+
 
 SPEC = ProviderSpec(
     name="google",
@@ -14,6 +21,7 @@ SPEC = ProviderSpec(
     forwarded_parameters=("access_type", "login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     login_names=((EMAIL, EMAIL),),
     name_typ=EMAIL,
+    issuer_rule=issuers_of,
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     sample={
         "iss": "https://accounts.google.com",

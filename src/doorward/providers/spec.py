@@ -3,11 +3,12 @@
 A provider is one file with one `SPEC` of this type; `providers.ALL` finds them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from doorward.identity.claims import NAME
+from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
 from doorward.providers.mapping import MapClaims, Raw, map_token
 
 __all__ = ["Endpoints", "Kind", "LoginName", "ProviderSpec", "Raw"]
@@ -57,6 +58,9 @@ class ProviderSpec:
     `principal_field` the one that stands in `X-MS-CLIENT-PRINCIPAL-ID` where it is there, else the subject does.
     `id_token_signed` says that identity comes from an id_token, else from the profile at `userinfo_endpoint`.
 
+    Believing: `issuer_rule` gives the issuers that count, from the issuer that discovery or the settings name and the
+    configured one; `key_rule` gives, from the former, which of the provider's keys may sign for whom.
+
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
     JWTs count as `Authorization: Bearer`. `signs_out` says that a sign-out goes on to the provider where its
@@ -79,6 +83,8 @@ class ProviderSpec:
     name_claim_type: str = ""
     subject_field: str = "sub"
     principal_field: str = ""
+    issuer_rule: Callable[[str, str], IssuerRule] = lambda issuer, _configured: issuer_is(issuer)
+    key_rule: Callable[[str], KeyRule | None] = lambda _issuer: None
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"
