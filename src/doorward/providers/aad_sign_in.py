@@ -78,6 +78,7 @@ SPEC = ProviderSpec(
     principal_field="oid",
     issuer_rule=issuers_of,
     key_rule=keys_of,
+    issuer_from_document=True,  # one document speaks for every tenant, or calls a tenant by its GUID
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,
     sample={

@@ -60,6 +60,7 @@ class ProviderSpec:
 
     Believing: `issuer_rule` gives the issuers that count, from the issuer that discovery or the settings name and the
     configured one; `key_rule` gives, from the former, which of the provider's keys may sign for whom.
+    `issuer_from_document` says that a discovery document may name another issuer than the configured one.
 
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
@@ -85,6 +86,7 @@ class ProviderSpec:
     principal_field: str = ""
     issuer_rule: Callable[[str, str], IssuerRule] = lambda issuer, _configured: issuer_is(issuer)
     key_rule: Callable[[str], KeyRule | None] = lambda _issuer: None
+    issuer_from_document: bool = False
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"
