@@ -247,7 +247,10 @@ class SessionDesk:
         except (NotOpened, msgspec.DecodeError):
             _log.warning("session.not_opened", extra={"facts": {"session": session_id}})
             return None
-        principal, me = self._present(identity, refreshed=bool(refreshed))
+        try:
+            principal, me = self._present(identity, refreshed=bool(refreshed))
+        except LookupError:  # who signed in at a provider that was taken out of the settings is signed in no longer
+            return None
         return Session(
             id=session_id,
             provider=provider,

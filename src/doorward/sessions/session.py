@@ -19,7 +19,10 @@ class Present(Protocol):
     """Turns an identity into what others are shown of it."""
 
     def __call__(self, identity: Identity, *, refreshed: bool) -> tuple[Principal, bytes]:
-        """Give the principal for the application, and the element of `/.auth/me` as JSON."""
+        """Give the principal for the application, and the element of `/.auth/me` as JSON.
+
+        Raises `LookupError` for an identity of a provider that is not configured (any more).
+        """
         ...
 
 

@@ -1,0 +1,231 @@
+"""Whom a request comes from: the one place where credentials become a caller, for every door.
+
+Interface section 5: a session token in X-ZUMO-AUTH, then `Authorization: Bearer`, then the session cookie. A token
+that is present and does not pass is refused and nothing else is looked at; a cookie that says nothing is nobody's.
+Where both tokens are present both must be good, and the session token speaks.
+
+`recognise_now` answers from memory alone, without waiting; whoever it does not know is asked about by `recognise`.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from doorward.base.clock import Clock
+from doorward.base.errors import DoorwardError, ErrorRow
+from doorward.base.refusals import MALFORMED_REQUEST
+from doorward.base.refusals_easyauth import INVALID_BEARER, INVALID_SESSION_TOKEN
+from doorward.identity.admission import Anonymous, Bad, Recognised, Via
+from doorward.identity.visit import Visit
+from doorward.protocol.easyauth import SESSION_TOKEN, session_cookie_value
+from doorward.sessions.desk import SessionDesk
+from doorward.sessions.memory import Kind, key_of
+from doorward.sessions.presenting import Presenter
+from doorward.sessions.session import Caller
+from doorward.sessions.session_token import SessionTokens
+
+BearerCheck: TypeAlias = Callable[[str], Awaitable[Caller]]
+"""Gives the caller with a bearer of one form, who counts until `Caller.until`; raises `DoorwardError`."""
+
+ANONYMOUS = Caller(credential=Anonymous())
+_THREE_PARTS = re.compile(rb"[^.]*\.[^.]*\.[^.]*")
+_PLATFORM_TOKEN = re.compile(rb"[0-9a-f]{64}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearers:
+    """Which bearers are looked at.
+
+    `provider` checks JWTs of providers, None where no provider takes bearers; `platform` checks platform tokens, None
+    where the token service is off. Without either `Authorization` is the application's own. `passes_foreign` is
+    `easyauth.foreign_bearers = "pass"`.
+    """
+
+    provider: BearerCheck | None = None
+    platform: BearerCheck | None = None
+    passes_foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The credentials of a request; a foreign bearer is one that is handed on to the application."""
+
+    session_token: bytes | None = field(default=None, repr=False)
+    bearer: bytes | None = field(default=None, repr=False)
+    cookie: str | None = field(default=None, repr=False)
+
+
+class Gate:
+    """Recognises callers."""
+
+    def __init__(
+        self,
+        desk: SessionDesk,
+        tokens: SessionTokens,
+        presenter: Presenter,
+        clock: Clock,
+        bearers: Bearers | None = None,
+    ) -> None:
+        """Ask `desk` and `tokens` for sessions, and `bearers` for what comes in Authorization."""
+        self._desk = desk
+        self._tokens = tokens
+        self._presenter = presenter
+        self._clock = clock
+        self._bearers = Bearers() if bearers is None else bearers
+        self._reads_authorization = not (self._bearers.provider is None and self._bearers.platform is None)
+
+    # --- in memory ---------------------------------------------------------------------------------------------------
+
+    def recognise_now(self, visit: Visit) -> Caller | None:
+        """Give the caller if memory can tell, or None; never waits."""
+        try:
+            shown = self._look(visit)
+        except DoorwardError as refusal:
+            return _refused(refusal)
+        if shown is None:
+            return ANONYMOUS
+        if shown.session_token is None and shown.bearer is None:
+            return ANONYMOUS if shown.cookie is None else self._desk.known_caller(shown.cookie)
+        bearer = None if shown.bearer is None else self._known_bearer(shown.bearer)
+        if shown.bearer is not None and bearer is None:
+            return None
+        return bearer if shown.session_token is None else self._known_by_token(shown.session_token)
+
+    def _known_by_token(self, token: bytes) -> Caller | None:
+        if not self._desk.notices.are_fresh():
+            return None
+        return self._living(key_of(Kind.SESSION_TOKEN, token))
+
+    def _known_bearer(self, bearer: bytes) -> Caller | None:
+        return self._living(key_of(Kind.BEARER, bearer))
+
+    def _living(self, key: bytes) -> Caller | None:
+        caller = self._desk.memory.get(key)
+        return None if caller is None or self._clock.now() >= caller.until else caller
+
+    # --- by asking ---------------------------------------------------------------------------------------------------
+
+    async def recognise(self, visit: Visit) -> Caller:
+        """Give the caller.
+
+        Raises `DoorwardError` for what is no fault of the caller's: `store_unavailable`, `keys_unavailable`.
+        """
+        try:
+            shown = self._look(visit)
+            if shown is None:
+                return ANONYMOUS
+            bearer = None if shown.bearer is None else await self._by_bearer(shown.bearer)
+            if shown.session_token is not None:
+                return await self._by_session_token(shown.session_token)
+        except DoorwardError as refusal:
+            if refusal.row.status >= 500:
+                raise
+            return _refused(refusal)
+        if bearer is not None:
+            return bearer
+        found = None if shown.cookie is None else await self._desk.find_caller(shown.cookie)
+        return ANONYMOUS if found is None else found
+
+    async def recognise_late(self, visit: Visit) -> Caller:
+        """Give the caller for a refresh: a session's credential counts for the grace after its end as well.
+
+        Raises as `recognise` does.
+        """
+        try:
+            shown = self._look(visit)
+            if shown is None:
+                return ANONYMOUS
+            bearer = None if shown.bearer is None else await self._by_bearer(shown.bearer)
+            if shown.session_token is not None:
+                return await self._read_session_token(shown.session_token, self._desk.rules.extension)
+        except DoorwardError as refusal:
+            if refusal.row.status >= 500:
+                raise
+            return _refused(refusal)
+        if bearer is not None:
+            return bearer
+        session = None if shown.cookie is None else await self._desk.find_late(shown.cookie)
+        if session is None:
+            return ANONYMOUS
+        return Caller(credential=Recognised(via=Via.COOKIE, principal=session.principal), session=session)
+
+    async def _by_session_token(self, token: bytes) -> Caller:
+        await self._desk.notices.freshen()
+        key = key_of(Kind.SESSION_TOKEN, token)
+        if (known := self._living(key)) is not None:
+            return known
+        taken = self._desk.notices.taken
+        caller = await self._read_session_token(token, late=0.0)
+        self._desk.remember(key, caller, taken)
+        return caller
+
+    async def _read_session_token(self, token: bytes, late: float) -> Caller:
+        """Check a token and read its session from the database: a new token may tell of a refresh elsewhere."""
+        read = self._tokens.read(token, self._clock.now(), late=late)
+        self._desk.notices.refuse_while_away()
+        session = await self._desk.find_by_id(read.session_id)
+        if session is None:
+            raise DoorwardError(INVALID_SESSION_TOKEN, reason="its session has ended", session=read.session_id)
+        principal = self._presenter.by_session_token(read.claims, session)
+        credential = Recognised(via=Via.SESSION_TOKEN, principal=principal)
+        return Caller(credential=credential, session=session, me=session.me, until=read.expires_at)
+
+    async def _by_bearer(self, bearer: bytes) -> Caller:
+        """Check a bearer by the check of its form; raises `DoorwardError` where it does not pass."""
+        if (known := self._known_bearer(bearer)) is not None:
+            return known
+        if _PLATFORM_TOKEN.fullmatch(bearer):
+            check = self._bearers.platform
+        else:
+            check = self._bearers.provider if _THREE_PARTS.fullmatch(bearer) else None
+        if check is None or not bearer.isascii():
+            raise DoorwardError(INVALID_BEARER, reason="no bearer of this form is taken here")
+        caller = await check(bearer.decode("ascii"))
+        self._desk.memory.put(key_of(Kind.BEARER, bearer), caller)
+        return caller
+
+    # --- what the request shows --------------------------------------------------------------------------------------
+
+    def _look(self, visit: Visit) -> _Shown | None:
+        """Give the credentials of a request, None without any; raises `DoorwardError` (`malformed_request`)."""
+        tokens: list[bytes] = []
+        authorizations: list[bytes] = []
+        has_cookies = False
+        for name, value in visit.raw_headers:
+            if name == b"cookie":
+                has_cookies = True
+            elif name == SESSION_TOKEN:
+                tokens.append(value)
+            elif name == b"authorization" and self._reads_authorization:
+                authorizations.append(value)
+        if len(tokens) > 1 or len(authorizations) > 1:
+            # Two readers could believe different ones.
+            raise DoorwardError(MALFORMED_REQUEST, reason="two headers with credentials of one kind")
+        bearer = _bearer(authorizations[0]) if authorizations else None
+        token = tokens[0].strip() if tokens else None
+        if bearer is not None and self._is_foreign(bearer):
+            # It is not for us: the request goes on as it came, and without identity.
+            return None if token is None else _Shown(session_token=token)
+        cookie = session_cookie_value(visit.raw_headers) if has_cookies else None
+        if token is None and bearer is None and cookie is None:
+            return None
+        return _Shown(token, bearer, cookie)
+
+    def _is_foreign(self, bearer: bytes) -> bool:
+        return (
+            self._bearers.passes_foreign
+            and _THREE_PARTS.fullmatch(bearer) is None
+            and _PLATFORM_TOKEN.fullmatch(bearer) is None
+        )
+
+
+def _bearer(authorization: bytes) -> bytes | None:
+    """Give the credentials of the scheme Bearer (RFC 6750 section 2.1), None for every other scheme."""
+    scheme, _, credentials = authorization.strip().partition(b" ")
+    return credentials.strip() if scheme.lower() == b"bearer" else None
+
+
+def _refused(refusal: DoorwardError) -> Caller:
+    row: ErrorRow = refusal.row
+    return Caller(credential=Bad(row=row, facts=refusal.facts))
