@@ -1,6 +1,6 @@
 """The auth tree as it is meant: every default filled in, every secret resolved (easy-auth reference 9).
 
-`config/auth_tree.py` reads the tree into an `AuthPlan`; the rooms know nothing of the tree itself.
+`auth_tree.plan_tree` reads the tree into an `AuthPlan`; the rooms know nothing of the tree itself.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,10 @@ class ProviderPlan:
     """One provider that people may sign in with.
 
     `name` is its alias in addresses, headers and payloads: `spec.name`, or the name of a custom provider. `endpoints`
-    are those of the tree and of `[providers.NAME]` laid over the built-in ones; what is empty comes from discovery.
-    `client_secret` is false where there is none.
+    are those of the tree and of `[providers.NAME]` laid over the built-in ones. Where `endpoints.discovery` is not
+    empty, the document there fills what is empty beside it, and names the issuer that tokens are held to; where it is
+    empty, nothing is missing. `client_secret` is false where there is none. `scopes` are those of the tree, empty where
+    the built-in ones count. `login_parameters` take the place of built-in parameters of the same name.
     """
 
     name: str
@@ -32,7 +34,7 @@ class ProviderPlan:
     scopes: tuple[str, ...] = ()
     login_parameters: tuple[tuple[str, str], ...] = ()
     audiences: tuple[str, ...] = ()
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     name_claim_type: str = ""
     sends_challenge: bool = True
     certificate_file: str = ""

@@ -1,20 +1,17 @@
 """What is wrong with settings that are each legal by themselves.
 
-Contradictions, needs of one setting for another, what is unsafe in production, and what this release cannot follow: a
-setting that asks for a part that is not there is refused, since ignoring it would leave open what its writer believes
-to be closed.
+Contradictions, needs of one setting for another, and what is unsafe in production; what concerns sign-in stands in
+`crosscheck_auth`.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
-from typing import cast
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from doorward.base.faults import (
     FILE_OPEN_TO_OTHERS,
     SETTING_CONFLICT,
     SETTING_MISSING,
-    SETTING_NOT_IN_RELEASE,
     SETTING_UNSAFE,
     SETTING_WITHOUT_EFFECT,
     SETTINGS_FILE_UNREADABLE,
@@ -22,6 +19,7 @@ from doorward.base.faults import (
 from doorward.base.loopback import is_loopback_host
 from doorward.config.addresses import is_plain_http
 from doorward.config.clouds import BUILT_IN
+from doorward.config.crosscheck_auth import check_sign_in, check_sign_in_secrets
 from doorward.config.dev_keys import is_dev_key
 from doorward.config.documents import is_open_to_others, is_readable
 from doorward.config.findings import Finding, error, warning
@@ -50,9 +48,11 @@ def cross_check(settings: Settings, purpose: Purpose) -> Iterator[Finding]:
         yield from _tls(settings)
         yield from _proxies(settings)
         yield from _ca_file(settings)
-        yield from _easyauth(settings)
+        yield from check_sign_in(settings)
+        yield from _without_effect(settings)
     if purpose in {"serve", "check"}:
         yield from _dev_keys(settings)
+        yield from check_sign_in_secrets(settings)
         yield from _open_files(settings)
 
 
@@ -216,28 +216,15 @@ def _lifetimes(settings: Settings) -> Iterator[Finding]:
             yield warning(SETTING_WITHOUT_EFFECT, where=where, setting=name, what=what, fix=fix)
 
 
-# --- parts that this release does not have -----------------------------------------------------------------------
+# --- what belongs to a part that is not there --------------------------------------------------------------------
 
 
-def _easyauth(settings: Settings) -> Iterator[Finding]:
-    if settings.app.upstream:
-        what = "app.upstream asks for the reverse proxy, which is not part of this release."
-        fix = "Remove it to run the token service alone."
-        where = _where(settings, "app.upstream")
-        yield error(SETTING_NOT_IN_RELEASE, where=where, setting="app.upstream", what=what, fix=fix)
-    if settings.auth.tree is not None and not _switched_off(settings.auth.tree):
-        what = "The auth tree asks for sign-in, which is not part of this release."
-        fix = "Remove [auth] and auth.file, or write enabled = false in [auth.platform]."
-        yield error(SETTING_NOT_IN_RELEASE, where=_where(settings, "auth"), setting="auth", what=what, fix=fix)
-    for section in ("app", "easyauth", "providers", "console"):
+def _without_effect(settings: Settings) -> Iterator[Finding]:
+    """Name sections that govern nothing: [app] without an application, and the console, which this release lacks."""
+    idle = {"console": "in this release"} | ({} if settings.app.upstream else {"app": "without app.upstream"})
+    for section, reason in idle.items():
         names = [name for name in settings.origins if name.startswith(f"{section}.") and name != "app.upstream"]
-        if names and not (section == "app" and settings.app.upstream):
-            what, fix = f"[{section}] has no effect in this release.", "Remove it, or keep it for a later release."
+        if names:
+            what, fix = f"[{section}] has no effect {reason}.", "Remove it, or keep it for later."
             where = _where(settings, *names)
             yield warning(SETTING_WITHOUT_EFFECT, where=where, setting=section, what=what, fix=fix)
-
-
-def _switched_off(tree: Mapping[str, object]) -> bool:
-    """Say whether `platform.enabled` is literally false (interface, "Defaults inside the auth tree")."""
-    platform = tree.get("platform")
-    return isinstance(platform, dict) and cast("dict[str, object]", platform).get("enabled") is False

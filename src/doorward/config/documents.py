@@ -18,6 +18,8 @@ from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.config.findings import Finding, error
 from doorward.config.lines import key_lines, line_of
 from doorward.config.settings import Origin
+from doorward.config.tree_places import name_lines
+from doorward.config.tree_reading import TreeSource
 
 SIZE_LIMIT = 1 << 20
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
@@ -56,13 +58,26 @@ def read_settings_file(name: str) -> Document:
     return Document(name=name, content=_toml(text, name, setting=""), lines=key_lines(text.replace("\r\n", "\n")))
 
 
-def read_auth_file(name: str, where: str) -> dict[str, object]:
+def read_auth_file(name: str, where: str) -> TreeSource:
     """Read App Service's auth tree, JSON or (by its suffix) TOML; `where` is who named it. Raises `Unreadable`."""
     text = _text_of(name, where=where, setting="auth.file")
     if name.endswith(".toml"):
-        return _toml(text, name, setting="auth.file")
+        content, lines = _toml(text, name, setting="auth.file"), key_lines(text.replace("\r\n", "\n"))
+    else:
+        content = _json(text, name)
+        lines = name_lines(text)
+    document = Document(name=name, content=content, lines=lines)
+    return TreeSource(content=content, place=lambda path: document.place(*path), is_file=True)
+
+
+def read_auth_variable(text: str, variable: str) -> TreeSource:
+    """Read an auth tree that a variable holds as JSON. Raises `Unreadable`."""
+    return TreeSource(content=_json(text, variable), place=lambda _: variable, is_file=True)
+
+
+def _json(text: str, name: str) -> dict[str, object]:
     try:
-        return decode_object(text.encode())
+        return decode_object(text.encode(errors="surrogateescape"))
     except NotStrictJson as refusal:
         raise _refuse(
             SETTINGS_SYNTAX,

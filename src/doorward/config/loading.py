@@ -11,6 +11,7 @@ from typing import Any
 
 from doorward.base.faults import SETTING_INVALID
 from doorward.config.addresses import Unsuitable
+from doorward.config.auth_tree import plan_tree
 from doorward.config.clouds import BUILT_IN, Cloud, CloudRows, merge_cloud
 from doorward.config.crosscheck import cross_check
 from doorward.config.findings import Finding, SettingsRejected, error
@@ -49,8 +50,23 @@ def _examine(options: Options) -> tuple[Settings, list[Finding]]:
     values, findings = _parse(gathered)
     settings = _assemble(gathered, values)
     refused = {finding.setting for finding in (*gathered.findings, *findings)}
+    settings, planned = _with_plan(gathered, settings, options)
     crossed = [finding for finding in cross_check(settings, options.purpose) if finding.setting not in refused]
-    return settings, [*gathered.findings, *findings, *crossed]
+    return settings, [*gathered.findings, *findings, *planned, *crossed]
+
+
+def _with_plan(gathered: Gathered, settings: Settings, options: Options) -> tuple[Settings, tuple[Finding, ...]]:
+    """Add what the auth tree comes to; commands that serve nothing need not have its secrets at hand."""
+    if gathered.tree is None:
+        return settings, ()
+    planned = plan_tree(
+        gathered.tree,
+        environment=options.environment,
+        public_url=settings.server.public_url,
+        written=settings.providers,
+    )
+    auth = replace(settings.auth, plan=planned.plan, values=planned.values)
+    return replace(settings, auth=auth), planned.findings if options.purpose != "command" else ()
 
 
 def _parse(gathered: Gathered) -> tuple[dict[str, object], list[Finding]]:
@@ -80,7 +96,8 @@ def _assemble(gathered: Gathered, values: Mapping[str, object]) -> Settings:
         if not entry.named:
             sections[entry.name] = entry.section(**_members(values, entry.name))
     auth: AuthSettings = sections["auth"]
-    sections["auth"] = replace(auth, tree=None if gathered.tree is None else MappingProxyType(dict(gathered.tree)))
+    tree = None if gathered.tree is None else MappingProxyType(dict(gathered.tree.content))
+    sections["auth"] = replace(auth, tree=tree)
     clouds = _tables(gathered, "clouds")
     origins = {path: given.origin for path, given in gathered.values.items() if path in values}
     return Settings(

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from doorward.config.auth_plan import AuthPlan
 from doorward.config.kinds import BOOLEAN, PATH, STRING, STRINGS, UPSTREAMS, URL, duration, one_of
 from doorward.config.rows import row
+from doorward.config.tree_reading import TreeValues
 
 Profile = Literal["2016", "current", "container-apps"]
 
@@ -51,7 +53,8 @@ class AppSettings:
 class AuthSettings:
     """`[auth]`: App Service's auth tree, from its own file or written inline.
 
-    `tree` is the tree as read, None where neither `[auth]` nor `auth.file` is there; its keys are not settings rows.
+    `tree` is the tree as read, None where nobody gave one; its keys are not settings rows. `plan` is what it comes to,
+    and None without a tree: then there is no sign-in at all. `values` are the tree's keys as they were understood.
     """
 
     file: str = row(
@@ -62,6 +65,8 @@ class AuthSettings:
         "directory.",
     )
     tree: Mapping[str, object] | None = field(default=None, repr=False)
+    plan: AuthPlan | None = None
+    values: TreeValues | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

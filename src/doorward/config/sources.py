@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Literal, cast
 
 from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN, SETTINGS_FILE_UNREADABLE
-from doorward.config.documents import Document, Unreadable, read_auth_file, read_settings_file
+from doorward.config.documents import Document, Unreadable, read_settings_file
 from doorward.config.findings import Finding, error
 from doorward.config.kinds import toml_type
 from doorward.config.rows import rows_of
 from doorward.config.settings import Origin, SectionRow, find_row, section_named
 from doorward.config.suggestions import suggest_key, suggest_path, suggest_section
+from doorward.config.tree_reading import TreeSource
+from doorward.config.tree_sources import choose_tree
 
 Purpose = Literal["serve", "check", "dev", "command"]
 
@@ -45,13 +47,15 @@ class Options:
     """What the settings are read from, and what for.
 
     `config` is the file of `--config`; without it `./doorward.toml` is read if it is there, but not for `dev`.
-    `presets` are a command's own defaults by whole name, below the file. `purpose` `command` is for commands that serve
-    nothing: what only matters to listeners is not checked then.
+    `presets` are a command's own defaults by whole name, below the file; `auth_tree` is its own auth tree, which counts
+    where nobody gives another. `purpose` `command` is for commands that serve nothing: what only matters to listeners
+    is not checked then.
     """
 
     config: str | None = None
     overrides: Sequence[Override] = ()
     presets: Mapping[str, object] = field(default_factory=dict[str, object])
+    auth_tree: Mapping[str, object] | None = field(default=None, repr=False)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     purpose: Purpose = "serve"
 
@@ -71,7 +75,7 @@ class Gathered:
 
     values: dict[str, Given] = field(default_factory=dict[str, Given])
     tables: dict[str, Origin] = field(default_factory=dict[str, Origin])
-    tree: Mapping[str, object] | None = None
+    tree: TreeSource | None = None
     findings: list[Finding] = field(default_factory=list[Finding])
 
     def give(self, path: str, given: Given) -> None:
@@ -100,7 +104,7 @@ def gather(options: Options) -> Gathered:
         gathered.give(
             override.setting, Given(value=override.value, origin=origin, text=isinstance(override.value, str))
         )
-    _take_auth_file(gathered)
+    _take_tree(gathered, options)
     return gathered
 
 
@@ -136,36 +140,56 @@ def _take_section(gathered: Gathered, document: Document, entry: SectionRow, tab
     if entry.name == "auth":
         tree = {key: value for key, value in table.items() if key != "file"}
         gathered.tables["auth"] = document.origin("auth")
-        gathered.tree = tree if tree or "file" not in table else None
+        if tree or "file" not in table:
+            gathered.tree = TreeSource(content=tree, place=lambda path: document.place("auth", *path))
         table = {key: value for key, value in table.items() if key == "file"}
     _take_keys(gathered, document, entry, (entry.name,), table)
 
 
 def _take_named(gathered: Gathered, document: Document, entry: SectionRow, name: str, inner: object) -> None:
-    path = (entry.name, name)
-    if not _TABLE_NAME.fullmatch(name):
+    # A custom provider may be written with capitals in the auth tree; no two differ in case alone.
+    path = (entry.name, name.lower() if entry.name == "providers" else name)
+    if ".".join(path) in gathered.tables:
+        what = f"[{entry.name}.{name}] is there twice, in two spellings."
+        gathered.findings.append(
+            error(
+                SETTING_CONFLICT,
+                where=document.place(entry.name, name),
+                setting=".".join(path),
+                what=what,
+                fix="Keep one of the two.",
+            )
+        )
+    elif not _TABLE_NAME.fullmatch(path[1]):
         what = f"[{entry.name}.{name!r}] has a name that cannot be used."
         fix = "Use lower-case letters, digits, - and _."
         gathered.findings.append(
-            error(SETTING_INVALID, where=document.place(*path), setting=".".join(path), what=what, fix=fix)
+            error(SETTING_INVALID, where=document.place(entry.name, name), setting=".".join(path), what=what, fix=fix)
         )
     elif not isinstance(inner, dict):
-        gathered.findings.append(_not_a_table(document, path, inner))
+        gathered.findings.append(_not_a_table(document, (entry.name, name), inner))
     else:
-        gathered.tables[".".join(path)] = document.origin(*path)
-        _take_keys(gathered, document, entry, path, cast("dict[str, object]", inner))
+        gathered.tables[".".join(path)] = document.origin(entry.name, name)
+        _take_keys(gathered, document, entry, path, cast("dict[str, object]", inner), (entry.name, name))
 
 
 def _take_keys(
-    gathered: Gathered, document: Document, entry: SectionRow, above: tuple[str, ...], table: dict[str, object]
+    gathered: Gathered,
+    document: Document,
+    entry: SectionRow,
+    above: tuple[str, ...],
+    table: dict[str, object],
+    written: tuple[str, ...] | None = None,
 ) -> None:
+    """Take the keys of a table; `written` is its name as it stands in the file, where that differs from `above`."""
     known = dict(rows_of(entry.section))
+    there = written or above
     for key, value in table.items():
         path = ".".join((*above, key))
         if key in known:
-            gathered.give(path, Given(value=value, origin=document.origin(*above, key)))
+            gathered.give(path, Given(value=value, origin=document.origin(*there, key)))
         else:
-            where = document.place(*above, key)
+            where = document.place(*there, key)
             fix = suggest_key(key, [".".join((*above, other)) for other in known])
             gathered.findings.append(
                 error(SETTING_UNKNOWN, where=where, setting=path, what=f"{path} is not a setting.", fix=fix)
@@ -269,21 +293,15 @@ def _unknown_variable(variable: str, name: str) -> Finding:
     return error(SETTING_UNKNOWN, where=where, setting=variable, what=what, fix=fix)
 
 
-# --- App Service's own file --------------------------------------------------------------------------------------
+# --- App Service's own tree --------------------------------------------------------------------------------------
 
 
-def _take_auth_file(gathered: Gathered) -> None:
+def _take_tree(gathered: Gathered, options: Options) -> None:
     given = gathered.values.get("auth.file")
-    if given is None or not isinstance(given.value, str) or not given.value:
-        return
-    gathered.tables["auth"] = given.origin
-    if gathered.tree is not None:
-        what = "The auth tree is written inline and auth.file names a file as well."
-        gathered.findings.append(
-            error(SETTING_CONFLICT, where=str(given.origin), setting="auth.file", what=what, fix="Keep one of the two.")
-        )
-        return
-    try:
-        gathered.tree = read_auth_file(given.value, str(given.origin))
-    except Unreadable as refusal:
-        gathered.findings.append(refusal.finding)
+    named = given is not None and isinstance(given.value, str) and bool(given.value)
+    file = (str(given.value), given.origin) if given is not None and named else None
+    choice = choose_tree(gathered.tree, file, options.environment, options.auth_tree)
+    gathered.tree = choice.source
+    gathered.findings += choice.findings
+    if choice.origin is not None:
+        gathered.tables["auth"] = choice.origin

@@ -1,0 +1,45 @@
+"""Who may pass at Entra beyond being signed in: the lists of the auth tree and of `WEBSITE_AUTH_AAD_*` as one `Policy`.
+
+All configured parts must pass, except that `identities` and `groups` of `allowedPrincipals` stand for each other
+(easy-auth reference 8.3). Where two keys say the same thing in two ways and one list cannot stand for both, that is an
+error: joining the lists would let more people pass.
+"""
+
+from doorward.base.faults import SETTING_CONFLICT
+from doorward.config.tree_keys import Path
+from doorward.config.tree_reading import TreeValues
+from doorward.config.website_auth import WebsiteAuth
+from doorward.identity.policy import Policy
+
+
+def read_policy(values: TreeValues, above: Path, website: WebsiteAuth) -> Policy:
+    """Give the policy of the provider at `above`."""
+    claims = (*above, "validation", "jwtClaimChecks")
+    default = (*above, "validation", "defaultAuthorizationPolicy")
+    principals = (*default, "allowedPrincipals")
+    groups, checked = values.texts(*principals, "groups"), values.texts(*claims, "allowedGroups")
+    identities = values.texts(*principals, "identities")
+    if checked and (identities or (groups and set(groups) != set(checked))):
+        _conflict(values, (*claims, "allowedGroups"), "allowedPrincipals")
+    return Policy(
+        applications=_applications(values, (*default, "allowedApplications"), (*claims, "allowedClientApplications")),
+        groups=groups or checked,
+        identities=tuple(identity.lower() for identity in identities),
+        tenants=website.tenants,
+        requires_oid=website.requires_oid or bool(identities),
+    )
+
+
+def _applications(values: TreeValues, newer: Path, older: Path) -> tuple[str, ...]:
+    """Join two lists about one claim: an application has to stand in both."""
+    first, second = values.texts(*newer), values.texts(*older)
+    if not first or not second:
+        return first or second
+    both = tuple(item for item in first if item in second)
+    if not both:
+        _conflict(values, older, "allowedApplications")  # an empty list would ask for nothing
+    return both
+
+
+def _conflict(values: TreeValues, path: Path, other: str) -> None:
+    values.refuse(SETTING_CONFLICT, path, f"and {other} ask for different things", f"Write the whole rule in {other}.")
