@@ -36,6 +36,10 @@ async def refusing(_visit: Visit, _body: bytes) -> Reply:
 ROUTES = (
     Route(method="GET", path="/echo", handler=echo),
     Route(method="POST", path="/echo", handler=echo, max_body=LIMIT),
+    Route(method="*", path="/any", handler=echo),
+    Route(method="POST", path="/any", handler=echo, max_body=LIMIT),
+    Route(method="*", path="/any/*", handler=echo),
+    Route(method="GET", path="/any/exact", handler=echo),
     Route(method="GET", path="/broken", handler=broken),
     Route(method="GET", path="/tripping", handler=tripping),
     Route(method="GET", path="/refusing", handler=refusing),
@@ -78,6 +82,34 @@ async def test_wrong_methods_name_the_right_ones(method: str) -> None:
     async with serving(ROUTES) as server:
         answer = await server.get("/echo", method=method)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+async def test_a_route_may_be_for_every_method(method: str) -> None:
+    """A route of method `*` answers what the path has no other route for, and takes no body unless it says so."""
+    async with serving(ROUTES) as listener:
+        answer = await listener.get("/any", method=method, body=b"ignored")
+        assert (answer.status, answer.body) == (200, b"" if method == "HEAD" else f"{method}  ".encode())
+        answer = await listener.get("/any", method="POST", body=b"read")
+        assert answer.body == b"POST  read"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "label"),
+    [
+        ("/any/", 200, "/any/*"),
+        ("/any/thing/else?a=b", 200, "/any/*"),
+        ("/any//", 200, "/any/*"),
+        ("/any/exact", 405, "/any/exact"),
+        ("/anything", 404, "unknown"),
+        ("/any/*", 200, "/any/*"),
+    ],
+)
+async def test_a_route_may_cover_what_is_below_it(path: str, status: int, label: str) -> None:
+    """A path that ends in `/*` covers what begins with it; an exact path wins; metrics see the route alone."""
+    async with serving(ROUTES) as listener:
+        assert (await listener.get(path, method="PUT")).status == status
+        assert listener.seen == [(label, status)]
 
 
 async def test_the_longest_prefix_speaks() -> None:

@@ -1,4 +1,4 @@
-"""Requests in, replies out: a table of exact paths behind an ASGI callable.
+"""Requests in, replies out: a table of paths behind an ASGI callable.
 
 Owns the way of every buffered request: finding its route, reading its body within the route's limit, calling the
 handler, and answering. Refuses unknown paths, wrong methods and bodies that are too large, each in the envelope of the
@@ -55,7 +55,10 @@ Refuse: TypeAlias = Callable[[Visit, DoorwardError], Reply]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One endpoint: an exact, percent-encoded path and a method.
+    """One endpoint: a percent-encoded path and a method.
+
+    A path is exact; one that ends in `/*` covers everything below what stands before, where no exact one does. The
+    method `*` is for every method that the path has no other route for.
 
     `max_body` is in bytes; 0 means that the endpoint takes no body, and one that is sent is thrown away unread. A GET
     route answers HEAD as well. The handler may raise `DoorwardError`.
@@ -91,7 +94,9 @@ class Door:
         """
         if "" not in envelopes:
             raise ValueError('the prefix "" needs an envelope')
-        self._routes = _table(routes)
+        table = _table(routes)
+        self._routes = {path: methods for path, methods in table.items() if not path.endswith("/*")}
+        self._below = tuple((path[:-1], methods) for path, methods in table.items() if path.endswith("/*"))
         self._trust = trust
         self._clock = clock
         self._observe = observe
@@ -130,15 +135,19 @@ class Door:
         """
         started = self._clock.monotonic()
         current_request.set(visit.request_id)
-        methods = self._routes.get(visit.path)
+        methods = self._routes.get(visit.path) or self._find_below(visit.path)
         status = CLIENT_GONE
         try:
             reply = await self._reply(visit, methods, read)
             status = reply.status
         finally:
-            label = UNKNOWN_ROUTE if methods is None else visit.path
+            # The route's own path: what a client appends to it must not become a series of its own in the metrics.
+            label = UNKNOWN_ROUTE if methods is None else next(iter(methods.values())).path
             self._observe(visit, label, status, self._clock.monotonic() - started)
         return reply
+
+    def _find_below(self, path: str) -> Mapping[str, Route] | None:
+        return next((methods for prefix, methods in self._below if path.startswith(prefix)), None)
 
     async def _reply(self, visit: Visit, methods: Mapping[str, Route] | None, read: Read) -> Reply:
         """Give the whole reply to `visit`, whatever happens on the way."""
@@ -161,7 +170,7 @@ class Door:
     async def _handled(self, visit: Visit, methods: Mapping[str, Route] | None, read: Read) -> Reply:
         if methods is None:
             raise DoorwardError(NOT_FOUND)
-        route = methods.get(visit.method)
+        route = methods.get(visit.method) or methods.get("*")
         if route is None:
             raise DoorwardError(METHOD_NOT_ALLOWED)
         body = await read(route.max_body) if route.max_body else b""

@@ -8,7 +8,6 @@ than a call.
 import re
 from collections.abc import Iterable, Sequence
 from email.utils import formatdate
-from functools import lru_cache
 from typing import TypeAlias
 
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -33,7 +32,15 @@ _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1, co
 
 _FORGEABLE = (b"x-ms-client-principal", b"x-ms-token-")
 _LISTS_OF_NAMES = frozenset({b"connection", b"proxy-connection", b"trailer"})
-_KNOWN_NAMES, _KNOWN_NAME_BYTES = 1024, 64
+# What nearly every request has, so that only the rest is looked at letter by letter.
+_ORDINARY = frozenset({
+    b"accept", b"accept-encoding", b"accept-language", b"authorization", b"cache-control", b"content-length",
+    b"content-type", b"dnt", b"host", b"if-modified-since", b"if-none-match", b"origin", b"pragma", b"priority",
+    b"range", b"referer", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-fetch-dest",
+    b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"te", b"upgrade-insecure-requests", b"user-agent",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"x-requested-with",
+    b"x-zumo-auth",
+})  # fmt: skip
 # Servers that put headers into variables (CGI, WSGI, PHP) make one name of all these spellings.
 _FOLD = bytes(c + 32 if 65 <= c <= 90 else c if 97 <= c <= 122 or 48 <= c <= 57 else 45 for c in range(256))
 
@@ -47,7 +54,7 @@ def without_forged(raw_headers: Iterable[Header], *, keep_own_cookies: bool = Fa
     """
     kept: list[Header] = []
     for header in raw_headers:
-        kind = _kind(header[0])
+        kind = "plain" if header[0] in _ORDINARY else _kind(header[0])
         if kind == "plain":
             kept.append(header)
         elif kind == "names":
@@ -63,20 +70,13 @@ def is_forgeable(name: bytes) -> bool:
 
 
 def _kind(name: bytes) -> str:
-    """Sort a header by its name; names are few, so what they are is remembered, but for long ones from strangers."""
-    return _known_kind(name) if len(name) <= _KNOWN_NAME_BYTES else _kind_of(name)
-
-
-def _kind_of(name: bytes) -> str:
+    """Sort a header that is not one of the ordinary ones by its name."""
     folded = name.translate(_FOLD)
     if is_forgeable(name):
         return "forged"
     if folded in _LISTS_OF_NAMES:
         return "names"
     return "cookie" if folded == b"cookie" else "plain"
-
-
-_known_kind = lru_cache(_KNOWN_NAMES)(_kind_of)
 
 
 def _without_names(header: Header) -> tuple[Header, ...]:
