@@ -35,6 +35,7 @@ MODULES = {
     "users": "doorward.cli.users",
     "audit": "doorward.cli.audit",
     "tokens": "doorward.cli.tokens",
+    "sessions": "doorward.cli.sessions",
     "clients": "doorward.cli.clients",
     "keys": "doorward.cli.keys",
     "emulator": "doorward.cli.emulator",

@@ -45,7 +45,7 @@ class SessionDesk:
         present: Present,
         memory: Memory | None = None,
     ) -> None:
-        """Work on `store`; `present` makes headers and `/.auth/me` of an identity."""
+        """Work on `store`; `present` makes headers and the body of `/.auth/me` of an identity."""
         self._store = store
         self._clock = clock
         self._entropy = entropy

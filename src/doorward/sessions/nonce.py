@@ -142,6 +142,13 @@ class Nonces:
         """Give the newest sign-in that this browser began at `provider`, where the nonce did not come back."""
         return next((one for one in self._opened(raw_headers, NONCE_COOKIE) if one.provider == provider), None)
 
+    def held_at(self, raw_headers: RawHeaders, provider: str) -> list[PendingSignIn]:
+        """Give every sign-in that this browser began at `provider`, the newest first, whether or not it has expired."""
+        names = [NONCE_COOKIE, *dict.fromkeys(name for name, _ in _pending_cookies(raw_headers))]
+        found = {pending.nonce: pending for name in names for pending in self._opened(raw_headers, name)}
+        ours = [pending for pending in found.values() if pending.provider == provider]
+        return sorted(ours, key=lambda pending: pending.expires_at, reverse=True)
+
     def find_by_oauth_token(self, raw_headers: RawHeaders, provider: str, oauth_token: str) -> PendingSignIn | None:
         """Give the sign-in that this browser began with a request token of OAuth 1.0a."""
         names = [NONCE_COOKIE, *dict.fromkeys(name for name, _ in _pending_cookies(raw_headers))]

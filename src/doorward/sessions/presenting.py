@@ -1,4 +1,4 @@
-"""What others are shown of an identity: headers for the application, and the element of `/.auth/me`.
+"""What others are shown of an identity: headers for the application, and the body of `/.auth/me`.
 
 Both are made once for a session or a credential and then only sent. Without a token store no token is shown to anybody
 (easy-auth reference 4 and 6).
@@ -26,7 +26,7 @@ class Presenter:
         self._with_refresh_token = with_refresh_token
 
     def __call__(self, identity: Identity, *, refreshed: bool) -> tuple[Principal, bytes]:
-        """Give the principal for the application, and the element of `/.auth/me` as JSON.
+        """Give the principal for the application, and the body of `/.auth/me`.
 
         Raises `LookupError` for an identity of a provider that is not configured (any more).
         """
@@ -37,7 +37,7 @@ class Presenter:
             with_refresh_token=self._with_refresh_token,
         )
         entry = me_entry(identity, profile=self._profile, refreshed=refreshed, redact=self._redact)
-        return principal, msgspec.json.encode(entry)
+        return principal, msgspec.json.encode([entry])
 
     def by_session_token(self, claims: Mapping[str, object], session: Session) -> Principal:
         """Give the principal of who comes with a session token: its claims, and the session's provider tokens."""

@@ -19,7 +19,7 @@ class Present(Protocol):
     """Turns an identity into what others are shown of it."""
 
     def __call__(self, identity: Identity, *, refreshed: bool) -> tuple[Principal, bytes]:
-        """Give the principal for the application, and the element of `/.auth/me` as JSON.
+        """Give the principal for the application, and the body of `/.auth/me`.
 
         Raises `LookupError` for an identity of a provider that is not configured (any more).
         """
@@ -52,7 +52,7 @@ class Caller:
     """What the credentials of a request come to.
 
     `session` is None for anonymous callers, refused ones, and those whose bearer is no session of ours. `me` is the
-    element of `/.auth/me` as JSON, empty for nobody. `until` is when the credential ends.
+    body of `/.auth/me`, empty for nobody. `until` is when the credential ends.
     """
 
     credential: Credential
