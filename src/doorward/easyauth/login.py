@@ -1,0 +1,154 @@
+"""The beginning of a sign-in: by its own address, by the page to choose a provider, or by the gateway unasked.
+
+Easy-auth reference 1.1, 2.1 and 10; interface, "Several providers; guesses in the sign-in". Every sign-in begins with a
+nonce that this browser alone can use. The target is judged before anybody is sent anywhere.
+"""
+
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import urlsplit
+
+from doorward.base.errors import DoorwardError
+from doorward.base.refusals_sign_in import (
+    NO_PROVIDER,
+    SESSION_MODE_UNSUPPORTED,
+    SIGN_IN_MALFORMED,
+    TARGET_NOT_ALLOWED,
+)
+from doorward.base.targets import allowed_target
+from doorward.config.auth_plan import ProviderPlan
+from doorward.easyauth.flow import Ask
+from doorward.easyauth.fragments import leave_page
+from doorward.easyauth.loop_guard import count_redirect
+from doorward.easyauth.parts import Parts, is_https
+from doorward.easyauth.state import MAX_TARGET, write_state
+from doorward.identity.visit import Visit
+from doorward.inbound.door import Reply
+from doorward.pages import PAGE_HEADERS, render
+from doorward.protocol.easyauth import Header
+from doorward.protocol.parameters import BadMessage, Pairs, read_parameters, with_parameters
+from doorward.sessions.nonce import PendingSignIn
+
+TARGET_NAMES = ("post_login_redirect_uri", "post_login_redirect_url")
+TOKEN_MODE = ("completion_type", "completion_origin", "code_challenge", "code_challenge_method")
+AUTOMATIC_WISHES = ("login_hint",)
+Cause = Literal["asked", "automatic", "again"]
+"""Why a sign-in begins: its address was asked for, the gateway needs it, or the one before took too long."""
+
+
+class SignIn:
+    """Begins sign-ins."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Begin them with `parts`."""
+        self._parts = parts
+        self._prefix = f"{parts.plan.api_prefix}/login"
+
+    # --- addresses of our own ----------------------------------------------------------------------------------
+
+    async def choose(self, visit: Visit, _body: bytes) -> Reply:
+        """Answer `GET /.auth/login`: a page to choose a provider, with whatever was asked for handed on."""
+        if not self._parts.plan.providers:
+            raise DoorwardError(NO_PROVIDER)
+        asked = read_query(visit)
+        self._target(visit, asked)
+        choices = [
+            (plan.spec.label, with_parameters(f"{self._prefix}/{name}", asked))
+            for name, plan in self._parts.plan.providers.items()
+        ]
+        return Reply(200, render("choose.html", choices=choices), PAGE_HEADERS)
+
+    async def ask(self, visit: Visit, provider: str) -> Reply:
+        """Answer `GET /.auth/login/<provider>`."""
+        plan, asked = self._parts.provider(provider), read_query(visit)
+        given = dict(asked)
+        if given.get("session_mode", "cookie") != "cookie" or any(given.get(name) for name in TOKEN_MODE):
+            raise DoorwardError(SESSION_MODE_UNSUPPORTED, provider=provider)
+        target = self._target(visit, asked) or f"{self._prefix}/complete"
+        return await self.begin(visit, plan, target=target, cause="asked", wishes=asked)
+
+    def _target(self, visit: Visit, asked: Pairs) -> str | None:
+        """Give where to go afterwards, None where that was not said; raises `DoorwardError` for what is not allowed."""
+        given = dict(asked)
+        target = next((given[name] for name in TARGET_NAMES if given.get(name)), None)
+        if target is None:
+            return None
+        parts = self._parts
+        if len(target) > MAX_TARGET or not allowed_target(target, parts.site(visit), parts.plan.allowed_targets):
+            raise DoorwardError(TARGET_NOT_ALLOWED)
+        if not target.startswith("/") and urlsplit(target).scheme.lower() not in {"http", "https"}:
+            raise DoorwardError(SESSION_MODE_UNSUPPORTED, reason="the target is an application")
+        return target
+
+    # --- for the gateway ---------------------------------------------------------------------------------------
+
+    async def begin_automatically(
+        self, visit: Visit, site: str, provider: str | None, target: str | None = None
+    ) -> Reply:
+        """Begin a sign-in that nobody asked for, on the way to `target`, else to what was asked for.
+
+        Without `provider` the browser is led to the page to choose one. Raises `DoorwardError` (`no_provider`,
+        `redirect_loop`, `discovery_failed`).
+        """
+        if not self._parts.plan.providers:
+            raise DoorwardError(NO_PROVIDER)
+        target = self._automatic_target(visit, site, target)
+        if provider is None:
+            chooser = with_parameters(f"{site}{self._prefix}", [(TARGET_NAMES[0], target)])
+            return Reply(302, b"", ((b"location", chooser.encode()), (b"cache-control", b"no-store")))
+        wishes = tuple(pair for pair in _readable(visit.query) if pair[0] in AUTOMATIC_WISHES)
+        return await self.begin(visit, self._parts.provider(provider), target=target, cause="automatic", wishes=wishes)
+
+    def _automatic_target(self, visit: Visit, site: str, target: str | None) -> str:
+        """Give the first address that a browser may be led back to: with its query, without it, the site itself."""
+        asked = f"{visit.path}?{visit.query}" if visit.query else visit.path
+        for candidate in (target or asked, visit.path):
+            if len(candidate) <= MAX_TARGET and allowed_target(candidate, site, self._parts.plan.allowed_targets):
+                return candidate
+        return "/"
+
+    # --- what all of them share --------------------------------------------------------------------------------
+
+    async def begin(self, visit: Visit, plan: ProviderPlan, *, target: str, cause: Cause, wishes: Pairs = ()) -> Reply:
+        """Send the browser to the provider, on the way to `target`, which was judged."""
+        parts, site = self._parts, self._parts.site(visit)
+        https = is_https(site)
+        counted = () if cause == "asked" else (count_redirect(visit.raw_headers, target, https=https),)
+        nonce, redirect_uri = parts.nonces.draw(), parts.callback_address(site, plan)
+        state = write_state(target, nonce if plan.spec.nonce_in_state else None)
+        ask = Ask(redirect_uri=redirect_uri, nonce=nonce, state=state, wishes=wishes)
+        begun = await parts.flow(plan).begin(plan, ask)
+        pending = PendingSignIn(
+            nonce=nonce,
+            provider=plan.name,
+            target=target,
+            redirect_uri=redirect_uri,
+            oauth_token=begun.oauth_token,
+        )
+        cookies = (*parts.nonces.cookies(pending, visit.raw_headers, https=https), *counted)
+        if cause == "automatic" and parts.plan.preserve_fragments:
+            return self._leave(begun.address, pending, cookies, https=https)
+        headers = ((b"location", begun.address.encode()), (b"cache-control", b"no-store"))
+        return Reply(302, b"", (*headers, *cookies))
+
+    def _leave(self, address: str, pending: PendingSignIn, cookies: tuple[Header, ...], *, https: bool) -> Reply:
+        path = urlsplit(pending.redirect_uri).path
+        lifetime = self._parts.plan.nonce_lifetime
+        page = leave_page(address, pending.nonce, path, https=https, lifetime=lifetime)
+        return replace(page, headers=(*page.headers, *cookies))
+
+
+def read_query(visit: Visit) -> Pairs:
+    """Read the parameters of a sign-in address; raises `DoorwardError` when one is there twice or malformed."""
+    try:
+        return read_parameters(visit.query)
+    except BadMessage as error:
+        raise DoorwardError(SIGN_IN_MALFORMED, reason=str(error)) from error
+
+
+def _readable(query: str) -> Pairs:
+    """Read an application's own query, of which nothing can be demanded."""
+    try:
+        return tuple(pair for pair in read_parameters(query) if pair[1].isprintable() and len(pair[1]) <= MAX_TARGET)
+    except BadMessage:
+        return ()
