@@ -117,7 +117,7 @@ def _open_to(provider: ProviderPlan) -> str:
     """Say whom a provider admits, where that is more people than anybody can know; else nothing."""
     if provider.spec.tree_key == ENTRA:
         policy = provider.policy
-        narrow = policy.groups or policy.identities or policy.tenants
+        narrow = policy.groups or policy.checked_groups or policy.identities or policy.tenants
         many = is_multi_tenant(provider.endpoints.issuer) or is_multi_tenant(provider.endpoints.discovery)
         return "people of every tenant" if many and not narrow else ""
     return "everybody who has an account there" if provider.name in providers.ALL else ""
@@ -195,7 +195,7 @@ def _tables(settings: Settings) -> Iterator[Finding]:
     """Hold every [providers.NAME] to a provider that exists, and what it sets to being of use."""
     known = {name.lower() for name in _known_names(settings)}
     for name, table in settings.providers.items():
-        if name not in known and settings.auth.plan is not None:
+        if name not in known and settings.auth.plan is not None and _is_written(settings, f"providers.{name}"):
             close = nearest(name, known)
             what = f"[providers.{name}] is neither a built-in provider nor a custom one of the auth tree."
             fix = f"Did you mean [providers.{close}]?" if close else "Remove it, or set the provider up in the tree."
@@ -215,6 +215,11 @@ def _tables(settings: Settings) -> Iterator[Finding]:
                 what, fix = f"{setting} names {file}, which cannot be read.", "Correct the path or its permissions."
                 where = _where(settings, setting)
                 yield error(SETTINGS_FILE_UNREADABLE, where=where, setting=setting, what=what, fix=fix)
+
+
+def _is_written(settings: Settings, table: str) -> bool:
+    """Say whether somebody wrote a table, and not a command of ours."""
+    return settings.origin(table).source != "default"
 
 
 def _names(settings: Settings, plan: AuthPlan) -> Iterator[Finding]:

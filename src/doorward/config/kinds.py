@@ -11,6 +11,7 @@ from typing import Generic, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from doorward.base.secret import MASK, Secret
+from doorward.base.text import domain_key, email_key
 from doorward.config.addresses import (
     Address,
     Network,
@@ -272,9 +273,31 @@ def _text_or_texts(value: object) -> tuple[str, ...]:
     return tuple(read_origin(item) for item in _texts(several) if item)
 
 
+def _email(text: str) -> str:
+    if email_key(text) is None:
+        raise Unsuitable("must hold e-mail addresses", 'Write for example ["jane@contoso.com"].')
+    return text
+
+
+def _domain(text: str) -> str:
+    if domain_key(text.strip().removeprefix("@")) is None:
+        raise Unsuitable("must hold the domains of e-mail addresses", 'Write for example ["contoso.com"].')
+    return text
+
+
+def _user(text: str) -> str:
+    provider, _, subject = _no_hidden(text).partition(":")
+    if not provider.strip() or not subject:
+        raise Unsuitable("must hold users as PROVIDER:NAMEIDENTIFIER", 'Write for example ["github:583231"].')
+    return text
+
+
 STRING = _text_kind("string", _no_hidden)
 PATH = _text_kind("path", _no_hidden)
 STRINGS = _list_of("list of strings", _no_hidden)
+EMAILS = _list_of("list of e-mail addresses", _email)
+DOMAINS = _list_of("list of domains", _domain)
+USERS = _list_of("list of `PROVIDER:NAMEIDENTIFIER`", _user)
 BOOLEAN = Kind(name="boolean", parse=_boolean, show=lambda value: str(value).lower(), from_text=_boolean_word)
 ADDRESS: Kind[Address] = _text_kind("address, `host:port`", read_address)
 SITE_HOSTS = _list_of("list of hosts", read_site_host)

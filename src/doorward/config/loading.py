@@ -19,6 +19,7 @@ from doorward.config.rows import Row
 from doorward.config.sections_easyauth import AuthSettings, ProviderSettings
 from doorward.config.settings import SECTIONS, Settings, find_row
 from doorward.config.sources import Gathered, Given, Options, gather
+from doorward.config.website_auth import report_idle
 
 __all__ = ["Options", "check", "load"]
 
@@ -58,7 +59,7 @@ def _examine(options: Options) -> tuple[Settings, list[Finding]]:
 def _with_plan(gathered: Gathered, settings: Settings, options: Options) -> tuple[Settings, tuple[Finding, ...]]:
     """Add what the auth tree comes to; commands that serve nothing need not have its secrets at hand."""
     if gathered.tree is None:
-        return settings, ()
+        return settings, tuple(report_idle(options.environment)) if options.purpose != "command" else ()
     planned = plan_tree(
         gathered.tree,
         environment=options.environment,

@@ -1,7 +1,7 @@
 """The settings of Easy Auth: the gateway, sign-in, providers, console.
 
-This release has the token service alone. The rows stand here all the same, so that a file written for a whole Doorward
-is read strictly; `crosscheck` says for each what happens to it now.
+What Azure's own auth tree says is no row: `auth_tree` reads it. The console is not part of this release; its rows stand
+here so that a file written for a whole Doorward is read strictly.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from doorward.config.auth_plan import AuthPlan
-from doorward.config.kinds import BOOLEAN, PATH, STRING, STRINGS, UPSTREAMS, URL, duration, one_of
+from doorward.config.kinds import (
+    BOOLEAN,
+    DOMAINS,
+    EMAILS,
+    PATH,
+    STRING,
+    STRINGS,
+    UPSTREAMS,
+    URL,
+    USERS,
+    duration,
+    one_of,
+)
 from doorward.config.rows import row
 from doorward.config.tree_reading import TreeValues
 
@@ -23,8 +35,8 @@ class AppSettings:
     upstream: tuple[str, ...] = row(
         UPSTREAMS,
         [],
-        "Address of the application, or a list of addresses that requests are spread over. Leave it out to run the "
-        "token service alone.",
+        "Address of the application, or a list of addresses that requests are spread over. Leave it out to run "
+        "without a reverse proxy: forward-auth and the token service alone. With it, `[auth]` or `auth.file` is needed.",
     )
     connect_timeout: float = row(
         duration(),
@@ -115,17 +127,17 @@ class EasyAuthSettings:
         "anonymous callers may pass.",
     )
     allowed_emails: tuple[str, ...] = row(
-        STRINGS,
+        EMAILS,
         [],
         "E-mail addresses that may sign in. All three lists empty: everybody whom the provider admits.",
     )
     allowed_domains: tuple[str, ...] = row(
-        STRINGS,
+        DOMAINS,
         [],
         "Domains of e-mail addresses that may sign in.",
     )
     allowed_users: tuple[str, ...] = row(
-        STRINGS,
+        USERS,
         [],
         "Users that may sign in, each as `PROVIDER:NAMEIDENTIFIER`.",
     )

@@ -1,8 +1,8 @@
 """Who may pass at Entra beyond being signed in: the lists of the auth tree and of `WEBSITE_AUTH_AAD_*` as one `Policy`.
 
 All configured parts must pass, except that `identities` and `groups` of `allowedPrincipals` stand for each other
-(easy-auth reference 8.3). Where two keys say the same thing in two ways and one list cannot stand for both, that is an
-error: joining the lists would let more people pass.
+(easy-auth reference 8.3). Two lists that an application has to stand in become one; if they have nothing in common,
+that is an error, since an empty list asks for nothing.
 """
 
 from doorward.base.faults import SETTING_CONFLICT
@@ -17,13 +17,11 @@ def read_policy(values: TreeValues, above: Path, website: WebsiteAuth) -> Policy
     claims = (*above, "validation", "jwtClaimChecks")
     default = (*above, "validation", "defaultAuthorizationPolicy")
     principals = (*default, "allowedPrincipals")
-    groups, checked = values.texts(*principals, "groups"), values.texts(*claims, "allowedGroups")
     identities = values.texts(*principals, "identities")
-    if checked and (identities or (groups and set(groups) != set(checked))):
-        _conflict(values, (*claims, "allowedGroups"), "allowedPrincipals")
     return Policy(
         applications=_applications(values, (*default, "allowedApplications"), (*claims, "allowedClientApplications")),
-        groups=groups or checked,
+        groups=values.texts(*principals, "groups"),
+        checked_groups=values.texts(*claims, "allowedGroups"),
         identities=tuple(identity.lower() for identity in identities),
         tenants=website.tenants,
         requires_oid=website.requires_oid or bool(identities),
@@ -37,9 +35,6 @@ def _applications(values: TreeValues, newer: Path, older: Path) -> tuple[str, ..
         return first or second
     both = tuple(item for item in first if item in second)
     if not both:
-        _conflict(values, older, "allowedApplications")  # an empty list would ask for nothing
+        fix = "Write the whole list in allowedApplications."
+        values.refuse(SETTING_CONFLICT, older, "and allowedApplications have no application in common", fix)
     return both
-
-
-def _conflict(values: TreeValues, path: Path, other: str) -> None:
-    values.refuse(SETTING_CONFLICT, path, f"and {other} ask for different things", f"Write the whole rule in {other}.")

@@ -4,6 +4,7 @@ A provider without anything in its registration is not registered, as in the tre
 app settings (easy-auth reference 9): the tree names a variable, here it is read, and nothing of it is ever shown.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,7 @@ _ADDRESSES = {
     "token_endpoint": "tokenEndpoint",
     "jwks_uri": "certificationUri",
 }
+_NAME = re.compile(r"(?=.{1,128}\Z)(?:[A-Za-z]{1,24}|[A-Za-z0-9]{1,24}(?:[_.][A-Za-z0-9]{0,24})+)")
 _WELL_KNOWN = "wellKnownOpenIdConfiguration"
 
 
@@ -78,10 +80,9 @@ def _built_in(values: TreeValues, above: Path, spec: ProviderSpec, around: Surro
     if not _is_registered(values, above, client_id):
         return None
     written = around.table(spec.name, *spec.aliases)
-    has_file = written is not None and bool(written.client_certificate_file or written.private_key_file)
     secret_path = (*above, "registration", spec.secret_key)
     secret = _secret(values, secret_path, around)
-    if not secret and not has_file and not spec.response_type_without_secret:
+    if not secret and not _has_key(spec, written) and not spec.response_type_without_secret:
         _need_secret(values, secret_path)
     plan = ProviderPlan(
         name=spec.name,
@@ -111,6 +112,13 @@ def _endpoints(values: TreeValues, above: Path, spec: ProviderSpec, written: Pro
         fix = "Write https://login.microsoftonline.com/TENANT/v2.0 with your tenant's id."
         values.refuse(SETTING_MISSING, path, "is missing: nothing else says whose people may sign in", fix)
     return entra_endpoints(issuer) if issuer else spec.endpoints
+
+
+def _has_key(spec: ProviderSpec, written: ProviderSettings | None) -> bool:
+    """Say whether Entra's certificate, or Apple's key, stands in place of the secret."""
+    if written is None:
+        return False
+    return bool({"aad": written.client_certificate_file, "apple": written.private_key_file}.get(spec.name))
 
 
 def _with_files(plan: ProviderPlan, written: ProviderSettings) -> ProviderPlan:
@@ -148,11 +156,16 @@ def _secret(values: TreeValues, path: Path, around: Surroundings) -> Secret:
         return Secret("")
     found = lookup(around.environment, name)
     if found is None:
-        shown = name if name.replace("_", "").isalnum() and len(name) <= 128 else "a variable"
+        shown = name if is_like_a_name(name) else "a variable"
         fix = "Set the variable to the secret; the tree itself never holds one."
         values.refuse(SETTING_MISSING, path, f"names {shown}, which is not set in the environment", fix)
         return Secret("")
     return Secret(found[0])
+
+
+def is_like_a_name(text: str) -> bool:
+    """Say whether a text is a variable's name by its looks, and not a secret that was pasted in place of one."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _need_secret(values: TreeValues, path: Path) -> None:

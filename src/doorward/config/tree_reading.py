@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from doorward.base.errors import ErrorRow
-from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN
+from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN, SETTING_WITHOUT_EFFECT
 from doorward.config.addresses import Unsuitable
 from doorward.config.findings import Finding, error, warning
 from doorward.config.tree_keys import ANY_NAME, CUSTOM, CUSTOM_IN_FILES, PROVIDERS, Branch, Path, TreeKey
@@ -161,6 +161,9 @@ def _unwrapped(content: Mapping[str, object]) -> tuple[Mapping[str, object], Pat
 def _lay(values: TreeValues, entry: Laid) -> None:
     key = key_at(values.root, entry.path)
     if key is None:
+        what, fix = f"{entry.place} belongs to a provider that is not known here.", "Unset it."
+        finding = warning(SETTING_WITHOUT_EFFECT, where=entry.place, setting=entry.place, what=what, fix=fix)
+        values.findings.append(finding)
         return
     try:
         parsed = key.kind.parse(key.kind.from_text(entry.value))

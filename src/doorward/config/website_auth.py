@@ -148,6 +148,16 @@ def asks_for_sign_in(environment: Mapping[str, str]) -> bool:
     return found is not None and BOOLEAN.from_text(found[0]) is True
 
 
+def report_idle(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Report variables that say how people sign in, where nothing says that they shall: there is no auth tree."""
+    names = [*OVER_THE_TREE, *SECRETS, *BESIDE_THE_TREE]
+    idle = [found[1] for name in names if (found := lookup(environment, PREFIX + name))]
+    if idle:
+        what = f"{idle[0]} has no effect without an auth tree."
+        fix = f"Write [auth] or auth.file, or set {ENABLED}=true to sign people in by these variables alone."
+        yield warning(SETTING_WITHOUT_EFFECT, where=idle[0], setting=idle[0], what=what, fix=fix)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     environment: Mapping[str, str]

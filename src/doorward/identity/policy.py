@@ -23,11 +23,14 @@ from doorward.base.text import ascii_lower, domain_key, email_key
 class Policy:
     """Who may pass, beyond being signed in (easy-auth reference 8.3); an empty list asks nothing.
 
-    `applications` apply to bearers and client-directed sign-in alone. `tenants` are GUIDs in lower case.
+    `applications` apply to bearers and client-directed sign-in alone. `groups` and `identities` stand for each other;
+    one of `checked_groups`, those of `jwtClaimChecks`, is asked for whatever they say. `tenants` are GUIDs in lower
+    case.
     """
 
     applications: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    checked_groups: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
     requires_oid: bool = False
@@ -96,6 +99,8 @@ def refuse_by_policy(
         return OBJECT_ID_REQUIRED
     if checks_application and policy.applications and not _holds(_application(raw), policy.applications):
         return APPLICATION_NOT_ADMITTED
+    if policy.checked_groups and not _is_member(policy.checked_groups, raw):
+        return PRINCIPAL_NOT_ADMITTED
     if (policy.identities or policy.groups) and not _is_named(policy, raw):
         return PRINCIPAL_NOT_ADMITTED
     return None if guests.admits(provider, subject, emails) else PERSON_NOT_ADMITTED
@@ -108,9 +113,14 @@ def _application(raw: Mapping[str, object]) -> object:
 
 def _is_named(policy: Policy, raw: Mapping[str, object]) -> bool:
     """Say whether object id or groups are listed: one of the two is enough (reference 8.3)."""
+    return _holds(raw.get("oid"), policy.identities) or _is_member(policy.groups, raw)
+
+
+def _is_member(listed: Sequence[str], raw: Mapping[str, object]) -> bool:
+    """Say whether one of the caller's groups is listed."""
     groups = raw.get("groups")
     named: list[object] = list(groups) if isinstance(groups, list) else [groups]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON
-    return _holds(raw.get("oid"), policy.identities) or any(_holds(group, policy.groups) for group in named)
+    return any(_holds(group, listed) for group in named)
 
 
 def _holds(value: object, listed: Iterable[str]) -> bool:
