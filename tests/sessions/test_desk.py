@@ -1,6 +1,7 @@
 """The life of sessions, on one replica and on several."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ async def test_a_cookie_expires(one: Replica, two: Replica, clock: FrozenClock) 
     ({}, EIGHT_HOURS),
 ])  # fmt: skip
 async def test_a_cookie_may_follow_the_provider(
-    store: Store, clock: FrozenClock, tokens: dict[str, object], ends: float
+    store: Store, clock: FrozenClock, tokens: dict[str, Any], ends: float
 ) -> None:
     """By IdentityProviderDerived the cookie ends with the access token, else the id_token, else the fixed time."""
     desk = replica(store, clock, b"derived", expiration="IdentityProviderDerived").desk

@@ -60,7 +60,7 @@ class SessionTokens:
     def __init__(self, key: bytes, sites: Iterable[str], *, hide_deprecated_sid: bool = False) -> None:
         """Sign with `key`; `sites` are the origins that tokens may be for, such as `https://app.example.com`."""
         self._key = key
-        self._sites = frozenset(f"{site}/" for site in sites)
+        self._sites = tuple(f"{site}/" for site in sites)
         self._hide_deprecated_sid = hide_deprecated_sid
 
     def write(self, session: Session, site: str, now: float) -> str:
