@@ -131,6 +131,7 @@ REFUSED: dict[str, tuple[Check, Mapping[str, object], IdTokenRules]] = {
     "another issuer": (ISSUER, claims(iss="https://id.example.org"), RULES),
     "issuer with a slash": (ISSUER, claims(iss=f"{ISSUED_BY}/"), RULES),
     "issuer in capitals": (ISSUER, claims(iss=ISSUED_BY.upper()), RULES),
+    "empty issuer, and none is known": (ISSUER, claims(iss=""), replace(RULES, issuer="")),
     "bearer of another issuer": (ISSUER, claims(iss="https://id.example.org"), BEARER),
     "key of another issuer": (KEY_ISSUER, claims(), replace(RULES, key_may_sign=key_has_issuer)),
     "another audience": (AUDIENCE, claims(aud="another"), RULES),

@@ -130,8 +130,8 @@ class IssuerRule:
 
 
 def issuer_is(*issuers: str) -> IssuerRule:
-    """Give the rule that `iss` is one of these strings, character by character."""
-    return IssuerRule(" or ".join(issuers), lambda claims: claims["iss"] in issuers)
+    """Give the rule that `iss` is one of these strings, character by character; an empty one admits nobody."""
+    return IssuerRule(" or ".join(issuers), lambda claims: bool(claims["iss"]) and claims["iss"] in issuers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

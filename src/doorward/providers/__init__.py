@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
+from doorward.base.text import ascii_lower
 from doorward.providers.custom import make_custom
 from doorward.providers.spec import ProviderSpec
 
@@ -26,7 +27,7 @@ ALL: Mapping[str, ProviderSpec] = _find_all()
 
 def by_alias(name: str) -> ProviderSpec | None:
     """Give the built-in provider that an address or `redirectToProvider` names, in any case, or None."""
-    folded = name.lower()
+    folded = ascii_lower(name)
     return next((spec for spec in ALL.values() if folded in {spec.name, *spec.aliases, *spec.other_names}), None)
 
 
