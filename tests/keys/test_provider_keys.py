@@ -554,3 +554,13 @@ async def test_queries_are_neither_logged_nor_audited(caplog: pytest.LogCaptureF
             await it.keys.refresh_all()
         shown = [str(getattr(record, "facts", record.getMessage())) for record in caplog.records]
         assert not any("appid" in line for line in [*shown, *map(str, it.events)])
+
+
+async def test_each_who_asks_keeps_its_own_addresses() -> None:
+    """What the exchange lets go of stays for sign-in, and the reverse; what nobody wants any more is forgotten."""
+    async with bench() as it:
+        it.keys.watch([it.url, "https://a.example/keys"], "sign-in")
+        it.keys.watch([])
+        assert set(it.keys.status()) == {it.url, "https://a.example/keys"}
+        it.keys.watch(["https://b.example/keys"], "sign-in")
+        assert set(it.keys.status()) == {"https://b.example/keys"}

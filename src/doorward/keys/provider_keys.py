@@ -92,14 +92,19 @@ class ProviderKeys:
         self._entropy = entropy
         self._on_event = on_event
         self._wait = wait
+        self._wanted: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, _Entry] = {}
         self._saves: set[asyncio.Task[None]] = set()
 
     # --- what is known now -------------------------------------------------------------------------------------
 
-    def watch(self, urls: Iterable[str]) -> None:
-        """Keep the key sets of exactly these addresses from now on; may be called again when the clouds change."""
-        wanted = list(urls)
+    def watch(self, urls: Iterable[str], asker: str = "exchange") -> None:
+        """Keep for `asker` the key sets of exactly these addresses from now on; may be called again at any time.
+
+        An address is let go of when nobody who asked for it wants it any more.
+        """
+        self._wanted[asker] = tuple(urls)
+        wanted = [url for urls in self._wanted.values() for url in urls]
         for url in self._entries.keys() - set(wanted):
             self._let_go(self._entries.pop(url))
         for url in wanted:
