@@ -27,6 +27,7 @@ from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
 from doorward.config.findings import SettingsRejected
 from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
+from doorward.gateway.listener import PublicListener
 from doorward.house import (
     BackOffice,
     build_front,
@@ -37,7 +38,7 @@ from doorward.house import (
 )
 from doorward.identity.visit import Visit
 from doorward.inbound.crowd import Limits
-from doorward.inbound.door import Asgi, Door, Receive, Scope, Send
+from doorward.inbound.door import Door
 from doorward.inbound.listen import Listener, bind, load_certificate, tls_context
 from doorward.inbound.serve import Run, run_loop, serve, signals
 from doorward.operations import admin, logs
@@ -57,18 +58,6 @@ class Sockets:
 
     public: socket.socket
     admin: socket.socket | None
-
-
-class Current:
-    """An ASGI callable that can be exchanged while requests run through it."""
-
-    def __init__(self, app: Asgi) -> None:
-        """Begin with `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request to whoever answers now."""
-        await self.app(scope, receive, send)
 
 
 def bind_all(settings: Settings) -> Sockets:
@@ -152,7 +141,7 @@ class Service:
             self._upkeep = Upkeep(back, self._metrics)
             await self._prepare(back)
             self._front = build_front(back, self._settings, self._metrics)
-            self._public = Current(self._front.door)
+            self._public = PublicListener(self._front.site)
             run = stopper or Run()
             worker = self._worker(run, back)
             tasks = [asyncio.create_task(task) for task in (*self._upkeep.tasks(), *(w.report() for w in worker))]
@@ -210,7 +199,13 @@ class Service:
         limits = limits_of(self._settings)
         if server.tls_certificate:
             self._tls = tls_context(Path(server.tls_certificate), Path(server.tls_key))
-        public = Listener(name="public", socket=self._sockets.public, app=self._public, limits=limits, tls=self._tls)
+        public = Listener(
+            name="public",
+            socket=self._sockets.public,
+            connect=self._public.connect,
+            limits=limits,
+            tls=self._tls,
+        )
         if self._sockets.admin is None:
             return [public]
         return [public, Listener(name="admin", socket=self._sockets.admin, app=self._admin(run, back), limits=limits)]
@@ -278,7 +273,7 @@ class Service:
         back.apply(settings)
         self._settings = settings
         self._front = build_front(back, settings, self._metrics)
-        self._public.app = self._front.door
+        self._public.site = self._front.site
         self._retiring = asyncio.create_task(previous.login.finish())
 
 

@@ -67,7 +67,7 @@ async def test_every_route_is_described_or_left_out_for_a_reason(sqlite_url: str
     """What the service answers and what is described are the same endpoints."""
     async with running_house(sqlite_url, register=False) as house:
         document = await description(house.caller)
-        served = {(m, path) for path, methods in house.front.door._routes.items() for m in methods if m != "HEAD"}
+        served = {(m, path) for path, methods in house.front.site.door._routes.items() for m in methods if m != "HEAD"}
     described = {(m.upper(), PREFIX + path) for path, methods in document["paths"].items() for m in methods}
     assert described | {("GET", path) for path in NOT_DESCRIBED} == served
     assert document["servers"] == [{"url": f"{house.settings.server.public_url}{PREFIX}"}]

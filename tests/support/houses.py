@@ -28,6 +28,7 @@ from doorward.emulator.app import EmulatorApp
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID
 from doorward.emulator.pretend import Pretend
+from doorward.gateway.listener import PublicListener
 from doorward.house import BackOffice, Front, build_front, new_metrics, open_back_office
 from doorward.inbound.listen import Listener, bind
 from doorward.inbound.serve import Run, serve
@@ -187,7 +188,9 @@ async def _furnish(
 
 @asynccontextmanager
 async def _serving(house: House, listening: socket.socket) -> AsyncGenerator[None]:
-    async with _answering(Listener(name="public", socket=listening, app=house.front.door), house.clock):
+    async with _answering(
+        Listener(name="public", socket=listening, connect=PublicListener(house.front.site).connect), house.clock
+    ):
         yield
     await house.front.login.finish()
 

@@ -16,6 +16,7 @@ from doorward.exchange.limits import ExchangeLimits, LimitRules
 from doorward.exchange.login import Login
 from doorward.exchange.oauth import OAuth
 from doorward.gateway import other
+from doorward.gateway.listener import Site
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import requires_https, token_rules, trust_of
 from doorward.inbound.door import Door
@@ -27,7 +28,7 @@ from doorward.operations.metrics import Metrics
 class Front:
     """What answers on the public listener, and the exchange behind it, which is finished before the database closes."""
 
-    door: Door
+    site: Site
     login: Login
     failures: FailureRecords
 
@@ -67,7 +68,7 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front
             **(api.envelopes(cors, guard) if rules.enabled else {}),
         },
     )
-    return Front(door=door, login=login, failures=failures)
+    return Front(site=Site(door=door), login=login, failures=failures)
 
 
 def new_metrics(clock: Clock) -> Metrics:

@@ -97,7 +97,7 @@ class Door:
         table = _table(routes)
         self._routes = {path: methods for path, methods in table.items() if not path.endswith("/*")}
         self._below = tuple((path[:-1], methods) for path, methods in table.items() if path.endswith("/*"))
-        self._trust = trust
+        self.trust = trust
         self._clock = clock
         self._observe = observe
         self._envelopes = dict(sorted(envelopes.items(), key=lambda entry: -len(entry[0])))
@@ -105,7 +105,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3, HTTP alone)."""
         client = scope["client"]
-        visit = self._trust.visit(
+        visit = self.trust.visit(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),

@@ -1,0 +1,350 @@
+"""One client's connection to the public listener.
+
+Owns what a client may send and when: heads whole and in time, bodies by their framing, one request after another
+however many have come, an answer taken in time, and the end of the connection. Refuses what `judge` refuses, with one
+line in the log. Who answers a request is not its business (`answering.Answerer`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, TypeAlias, cast, final
+
+from doorward.gateway.answering import GO_AHEAD, Answerer, whole_answer
+from doorward.gateway.head import Head, Unreadable
+from doorward.gateway.intake import Intake
+from doorward.gateway.patience import DRAINING_WRITE_SECONDS, LINGER_BYTES, LINGER_SECONDS, SPARE_SECONDS, Stall
+from doorward.identity.visit import Scheme
+from doorward.inbound.bare import bare_answer
+from doorward.inbound.crowd import Crowd
+from doorward.inbound.door import Reply
+
+MAX_AHEAD = 64 * 1024
+log = logging.getLogger("doorward.inbound")
+
+Answering: TypeAlias = "Callable[[Connection, Head], Answerer]"
+"""Gives who answers a request that has come on a connection."""
+
+
+@final
+class Connection(asyncio.Protocol):
+    """One connection: reads requests one after another, and has each answered before the next is looked at."""
+
+    def __init__(self, crowd: Crowd, answering: Answering) -> None:
+        """Be one of `crowd`; `answering` gives who answers."""
+        self._crowd = crowd
+        self._answering = answering
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.transport = cast("asyncio.Transport", None)  # there is none before the connection is made
+        self.peer = ""
+        self.scheme: Scheme = crowd.scheme
+        self._intake = Intake(crowd.limits.head_bytes)
+        self._head: Head | None = None  # of the request that is being answered
+        self._answerer: Answerer | None = None
+        self._since = self._loop.time()  # when we began to wait for what is due from the client
+        self._is_head_timed = False
+        self._stall = Stall()
+        self._left_to_throw = -1  # bytes of a body that nobody reads, before the connection is closed
+        self._has_served = False
+        self._is_advancing = False
+        self._is_reading = True
+        self._is_body_held = False
+        self._can_write = True
+        self._has_begun = False
+        self._is_told_to_go_ahead = False
+        self._is_last = False
+        self._is_draining = False
+        self._is_over = False
+
+    # --- the transport's callbacks -------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with a connection."""
+        self.transport = cast("asyncio.Transport", transport)
+        peer = cast("object", transport.get_extra_info("peername"))
+        self.peer = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
+        self._crowd.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why is of no interest
+        """Tell whoever answers that the connection is gone."""
+        self._end()
+        self._crowd.connections.discard(self)
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes: a head, a body, or what must wait behind it."""
+        if self._is_over:
+            return
+        if self._intake.framing is not None:
+            self._take_body(data)
+        else:
+            self._intake.keep(data, is_behind=self._head is not None)
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Take note that the client sends no more; gives whether an answer can still go out."""
+        intake = self._intake
+        intake.has_ended = True
+        if intake.framing is not None:
+            self._end()
+            return False
+        if self._answerer is not None:
+            self._answerer.client_ended()
+        else:
+            self._advance()
+        return self.scheme == "http" and (self._head is not None or bool(intake.ahead))
+
+    def pause_writing(self) -> None:
+        """Have nothing written while the client takes nothing."""
+        self._can_write = False
+        if self._answerer is not None:
+            self._answerer.hold()
+
+    def resume_writing(self) -> None:
+        """Write on."""
+        self._can_write = True
+        if self._answerer is not None:
+            self._answerer.go_on()
+        else:
+            self._advance()
+
+    # --- what the client sends -----------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Begin with the requests that have come, one after another."""
+        if self._is_advancing or self._is_over:
+            return
+        self._is_advancing = True
+        intake = self._intake
+        try:
+            while intake.ahead and self._head is None and intake.framing is None and self._can_write:
+                head = None if self._is_over else intake.next_head()
+                if head is None:
+                    break
+                self._begin(head)
+        except Unreadable as refused:
+            self._refuse(refused.status)
+        finally:
+            self._is_advancing = False
+        if self._head is None and intake.is_head_begun and not self._is_head_timed:
+            self._is_head_timed = True
+            self._since = self._loop.time()
+        self._read_or_not()
+
+    def _begin(self, head: Head) -> None:
+        """Have a request answered."""
+        self._has_begun = self._is_told_to_go_ahead = self._is_head_timed = False
+        self._is_last = self._is_draining or not head.keeps_alive
+        self._head = head
+        answerer = self._answerer = self._answering(self, head)
+        answerer.start()
+        if head.has_body:
+            self._since = self._loop.time()
+            data, self._intake.ahead = self._intake.ahead, b""
+            if data:
+                self._take_body(data)
+
+    def _take_body(self, data: bytes) -> None:
+        """Hand on what comes of a body, or throw it away where the request has been answered already."""
+        try:
+            piece, trailers = self._intake.body(data)
+        except Unreadable as refused:
+            self._refuse(refused.status)
+            return
+        answerer = self._answerer
+        if answerer is None:
+            self._throw_away(len(data))
+            return
+        if piece:
+            answerer.take(piece)
+        if trailers is not None and self._answerer is answerer:
+            answerer.take_end(trailers)
+
+    def _throw_away(self, size: int) -> None:
+        """Count what is thrown away, and end when it was enough."""
+        if self._left_to_throw >= 0:
+            self._left_to_throw -= size
+            if self._intake.framing is None or self._left_to_throw < 0:
+                self.close()
+        elif self._intake.framing is None:
+            self._since = self._loop.time()
+
+    def _read_or_not(self) -> None:
+        """Read on, unless more has come than can be looked at now."""
+        wants = not self._is_body_held and len(self._intake.ahead) < MAX_AHEAD
+        if wants is not self._is_reading and not self._is_over:
+            self._is_reading = wants
+            if wants:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+
+    # --- for those who answer ------------------------------------------------------------------------------------
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """Give what every answer says."""
+        return self._crowd.default_headers
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part of an answer that has to wait; the end of the listener waits for it."""
+        task = self._loop.create_task(work)
+        self._crowd.tasks.add(task)
+        task.add_done_callback(self._crowd.tasks.discard)
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the answer."""
+        if not self._is_over:
+            self.transport.write(data)
+
+    def ends_with_this(self) -> bool:
+        """Say whether the answer that begins now is the connection's last, so that it can say so."""
+        self._has_begun = True
+        # Whoever waits for a go-ahead that never comes may send the body all the same, or the next request.
+        if (
+            self._intake.framing is not None
+            and cast("Head", self._head).expects_go_ahead
+            and not self._is_told_to_go_ahead
+        ):
+            self._is_last = True
+        self._is_last = self._is_last or self._is_draining
+        return self._is_last
+
+    def answer(self, reply: Reply) -> None:
+        """Send a whole answer; with `Connection: close` in it, it is the connection's last."""
+        says_close = (b"connection", b"close") in reply.headers
+        closes = self.ends_with_this() and not says_close
+        self._is_last = self._is_last or says_close
+        self.write(whole_answer(cast("Head", self._head), reply, self._crowd.default_headers, closes=closes))
+        self.finish()
+
+    def go_ahead(self) -> None:
+        """Tell a client that waits for it to send the body (RFC 9110 section 10.1.1)."""
+        if cast("Head", self._head).expects_go_ahead and not self._is_told_to_go_ahead:
+            self._is_told_to_go_ahead = True
+            self.write(GO_AHEAD)
+
+    def hold_body(self) -> None:
+        """Take no more of the body for now."""
+        self._is_body_held = True
+        self._read_or_not()
+
+    def go_on_with_body(self) -> None:
+        """Take what comes of the body again."""
+        self._is_body_held = False
+        self._read_or_not()
+
+    def be_patient(self) -> None:
+        """Count the time for the rest of the body from now."""
+        self._since = self._loop.time()
+
+    def finish(self) -> None:
+        """Go on behind a request whose answer has been written."""
+        self._answerer = self._head = None
+        self._is_body_held = False
+        self._has_served = True
+        if self._is_over:
+            return
+        self._since = self._loop.time()
+        if self._is_last or self._is_draining:
+            self._close_behind_body()
+        elif self._intake.has_ended and not self._intake.ahead:
+            self.close()
+        else:
+            self._advance()
+
+    def close(self) -> None:
+        """End the connection when all that was written is sent."""
+        self._end()
+        self.transport.close()
+
+    def cut(self) -> None:
+        """Drop the connection in the middle of whatever it does."""
+        self._end()
+        self.transport.abort()
+
+    # --- how it ends -----------------------------------------------------------------------------------------------
+
+    def end_if_late(self, now: float) -> None:
+        """End the connection if its client takes too long to send a request or to take an answer."""
+        seconds = self._crowd.limits.write_seconds
+        if self._stall.lasts(
+            self.transport, now, min(seconds, DRAINING_WRITE_SECONDS) if self._is_draining else seconds
+        ):
+            log.info("http.stalled", extra={"facts": {"address": self.peer}})
+            self.cut()
+            return
+        if self._answerer is not None:
+            self._answerer.end_if_late(now)
+        if not self._is_over and self._can_write:
+            self._end_if_slow(now - self._since)
+
+    def _end_if_slow(self, waited: float) -> None:
+        limits = self._crowd.limits
+        if self._intake.framing is not None:
+            if not self._is_body_held and waited > limits.body_seconds:
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self._head is not None:
+            return
+        elif self._is_head_timed:
+            if waited > limits.head_seconds:
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif waited > (limits.idle_seconds if self._has_served else limits.head_seconds):
+            self.close()
+
+    def end_if_spare(self, now: float) -> None:
+        """Close the connection if nothing goes on, to make room for another: kept alive, or open and silent so far."""
+        if self._is_idle() and (self._has_served or now - self._since > SPARE_SECONDS):
+            self.close()
+
+    def announce_end(self) -> None:
+        """Have the next head of an answer say that it is the connection's last."""
+        self._is_draining = True
+
+    def shutdown(self) -> None:
+        """Take no further request: close now if none has begun to arrive, else after its answer."""
+        self._is_draining = True
+        if self._is_idle() or (self._head is None and self._intake.framing is not None):
+            self.close()
+
+    def _is_idle(self) -> bool:
+        return self._head is None and self._intake.framing is None and not self._intake.ahead and not self._is_over
+
+    def _close_behind_body(self) -> None:
+        """Close, but read on for a moment where a body is still coming.
+
+        Closing a socket with unread bytes resets the connection, and the reset can overtake the answer.
+        """
+        if self._intake.framing is None or self._intake.has_ended:
+            self.close()
+        else:
+            self._left_to_throw = LINGER_BYTES
+            self._loop.call_later(LINGER_SECONDS, self.close)
+            self._read_or_not()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer what cannot be read as a request, and close.
+
+        Nobody is told where an answer has begun, or where the bytes came behind a request without one yet: what we said
+        would be taken for a part of that answer, or for the answer to another request.
+        """
+        tells = (
+            not self._has_begun
+            if self._head is not None
+            else not self._intake.is_behind and self._intake.framing is None
+        )
+        if tells:
+            request_id = self._crowd.request_id()
+            facts = {"request_id": request_id, "status": int(status), "address": self.peer}
+            log.info("http.unreadable", extra={"facts": facts})
+            self.write(bare_answer(status, request_id, self._crowd.default_headers))
+        self.close()
+
+    def _end(self) -> None:
+        """Have nothing more read or answered."""
+        self._is_over, answerer, self._answerer = True, self._answerer, None
+        if answerer is not None:
+            answerer.client_left()
