@@ -91,6 +91,9 @@ PASSING: dict[str, tuple[Registration, str]] = {
 
 REFUSED: dict[str, tuple[Check, Registration, str]] = {
     "another tenant": (ISSUER, ONE, mint(of(STRANGERS_TENANT))),
+    "own issuer, another tid": (ISSUER, ONE, mint(claims(tid=STRANGERS_TENANT))),
+    "own issuer, another tid, version 1.0": (ISSUER, ONE_V1, mint(claims_v1(tid=STRANGERS_TENANT))),
+    "own issuer, no text as tid": (ISSUER, ONE_V1, mint(claims_v1(tid=[TENANT]))),
     "version 1.0 at a version 2.0 issuer": (ISSUER, ONE, mint(of(TENANT, V1))),
     "version 2.0 at a version 1.0 issuer": (ISSUER, replace(ONE_V1, keys="keys:g2"), mint(of(TENANT))),
     "tid and iss disagree": (ISSUER, COMMON, mint(claims(tid=STRANGERS_TENANT))),

@@ -25,10 +25,9 @@ def issuers_of(issuer: str, configured: str) -> IssuerRule:
     names one tenant no other counts. Entra writes tenants in lower case; another spelling is another issuer.
     """
     if TENANT_MARK not in issuer:
-        return issuer_is(issuer)
-    segments = configured.lower().split("/")
-    wanted = next((segment for segment in segments if guid(segment)), None)
-    only_work = "organizations" in segments
+        return IssuerRule(issuer, lambda claims: issuer_is(issuer).admits(claims) and _agrees(claims, issuer))
+    wanted = _tenant_in(configured)
+    only_work = "organizations" in configured.lower().split("/")
 
     def admits(claims: Mapping[str, object]) -> bool:
         tenant = claims.get("tid")
@@ -37,6 +36,15 @@ def issuers_of(issuer: str, configured: str) -> IssuerRule:
         return issuer.replace(TENANT_MARK, tenant) == claims["iss"] and not (only_work and tenant == CONSUMER_TENANT)
 
     return IssuerRule(f"{issuer} for the tenant in tid", admits)
+
+
+def _agrees(claims: Mapping[str, object], issuer: str) -> bool:
+    """Say whether `tid`, by which tenants are admitted, is that of the issuer; some issuers give no `tid`."""
+    return "tid" not in claims or _tenant_in(issuer) in (None, claims["tid"])
+
+
+def _tenant_in(address: str) -> str | None:
+    return next((tenant for segment in address.split("/") if (tenant := guid(segment))), None)
 
 
 def keys_of(issuer: str, issuer_v2: str | None = None, keys_v2: KeySet | None = None) -> KeyRule:
