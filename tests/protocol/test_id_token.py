@@ -25,7 +25,7 @@ from doorward.protocol.id_token import (
     issuer_is,
     verify_id_token,
 )
-from doorward.protocol.jose import COMPACT_FORM, HEADER, PAYLOAD, SIGNATURE, ProviderKey, read_compact
+from doorward.protocol.jose import BEARER_TYPES, COMPACT_FORM, HEADER, PAYLOAD, SIGNATURE, ProviderKey, read_compact
 from doorward.protocol.oidc import CLAIM_SHAPES, EXPIRY, NONCE, NOT_BEFORE, VerifiedClaims
 from doorward.protocol.refusal import Check, Fault, TokenRefused
 from tests.support.entra import NOW, header, key_set, mint, mint_raw, signer
@@ -195,6 +195,25 @@ def test_spoiled_tokens_are_refused(name: str) -> None:
     with pytest.raises(TokenRefused) as refused:
         check(token)
     assert refused.value.check is by
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_access_tokens_by_their_type(typ: str) -> None:
+    """An access token that says so in its header is read as a bearer, and never as an id_token (RFC 8725, 3.11)."""
+    token = mint(claims(), header(typ=typ))
+    assert read_compact(token, BEARER_TYPES).unverified_claims == claims()
+    for _ in range(2):  # what was read before must not count for the other kind
+        with pytest.raises(TokenRefused) as refused:
+            read_compact(token)
+        assert refused.value.check is HEADER
+
+
+@pytest.mark.parametrize("typ", ["logout+jwt", "secevent+jwt", "dpop+jwt", "", None, ["JWT"], "at+jwt "])
+def test_tokens_of_another_type(typ: object) -> None:
+    """A token made for something else is no bearer either."""
+    with pytest.raises(TokenRefused) as refused:
+        read_compact(mint(claims(), header(typ=typ)), BEARER_TYPES)
+    assert refused.value.check is HEADER
 
 
 def test_every_check_refuses_something() -> None:

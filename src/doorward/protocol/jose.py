@@ -26,6 +26,9 @@ MAX_KID = 256
 RSA_BITS = range(2048, 8193)
 RSA_EXPONENT = 65537
 MAX_KEYS = 256
+ID_TOKEN_TYPES = frozenset({"JWT"})
+BEARER_TYPES = frozenset({"JWT", "AT+JWT", "APPLICATION/AT+JWT"})
+"""What a bearer may call itself: access tokens have a type of their own (RFC 9068 section 2.1)."""
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Characters that base64url does not have become one that base64 does not have either.
@@ -129,17 +132,18 @@ def base64url_encode(raw: bytes) -> bytes:
     return binascii.b2a_base64(raw, newline=False).translate(_TO_BASE64URL).rstrip(b"=")
 
 
-def read_compact(token: str) -> UnverifiedToken:
+def read_compact(token: str, types: frozenset[str] = ID_TOKEN_TYPES) -> UnverifiedToken:
     """Read a provider's token in compact form; checks everything that can be checked without a key.
 
-    Raises `TokenRefused` by `COMPACT_FORM`, `HEADER` or `PAYLOAD`.
+    `types` are the values that the header's `typ` may have, in capitals: an access token that says so is no id_token
+    (RFC 8725 section 3.11). Raises `TokenRefused` by `COMPACT_FORM`, `HEADER` or `PAYLOAD`.
     """
     if len(token) > MAX_TOKEN:
         raise TokenRefused(COMPACT_FORM, f"longer than {MAX_TOKEN} characters")
     if _COMPACT.fullmatch(token) is None:
         raise TokenRefused(COMPACT_FORM, _why_not_compact(token))
     head, body, tail = token.encode().split(b".")
-    kid, header = _read_header(head)
+    kid, header = _read_header(head, types)
     return UnverifiedToken(
         kid=kid,
         header=header,
@@ -203,23 +207,23 @@ def _read_object(part: bytes, check: Check) -> dict[str, object]:
         raise TokenRefused(check, str(error)) from error
 
 
-def _read_header(head: bytes) -> tuple[str, Mapping[str, object]]:
+def _read_header(head: bytes, types: frozenset[str]) -> tuple[str, Mapping[str, object]]:
     """Read a header and give its kid; all tokens under one key have the same, so those that passed are remembered.
 
     Long ones are not: anybody can send a header that passes, and none of them may fill the memory.
     """
-    return _read_short_header(head) if len(head) <= _KNOWN_HEADER_MAX else _read_any_header(head)
+    return _read_short_header(head, types) if len(head) <= _KNOWN_HEADER_MAX else _read_any_header(head, types)
 
 
-def _read_any_header(head: bytes) -> tuple[str, Mapping[str, object]]:
+def _read_any_header(head: bytes, types: frozenset[str]) -> tuple[str, Mapping[str, object]]:
     header = MappingProxyType(_read_object(head, HEADER))
-    return _check_header(header), header
+    return _check_header(header, types), header
 
 
 _read_short_header = lru_cache(_KNOWN_HEADERS)(_read_any_header)
 
 
-def _check_header(header: Mapping[str, object]) -> str:
+def _check_header(header: Mapping[str, object], types: frozenset[str]) -> str:
     if header.get("alg") != "RS256":
         raise TokenRefused(HEADER, "alg is not RS256")
     for name in _FORBIDDEN_HEADERS.intersection(header):
@@ -228,8 +232,8 @@ def _check_header(header: Mapping[str, object]) -> str:
         # Microsoft Graph's access tokens carry a nonce in the header and cannot be verified by anybody else.
         raise TokenRefused(HEADER, "a nonce in the header marks an access token for Microsoft Graph")
     typ = header.get("typ", "JWT")
-    if not isinstance(typ, str) or typ.upper() != "JWT":
-        raise TokenRefused(HEADER, "typ is not JWT")
+    if not isinstance(typ, str) or typ.upper() not in types:
+        raise TokenRefused(HEADER, f"typ is not {' or '.join(sorted(types))}")
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
         raise TokenRefused(HEADER, f"kid is not a string of 1 to {MAX_KID} characters")

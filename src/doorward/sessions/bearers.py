@@ -21,7 +21,7 @@ from doorward.identity.admission import Recognised, Via
 from doorward.identity.person import Identity, ProviderTokens
 from doorward.identity.principal import platform_identity
 from doorward.protocol.id_token import IdTokenRules, verify_id_token
-from doorward.protocol.jose import ProviderKey, UnverifiedToken, read_compact
+from doorward.protocol.jose import BEARER_TYPES, ProviderKey, UnverifiedToken, read_compact
 from doorward.protocol.oidc import VerifiedClaims
 from doorward.protocol.refusal import TokenRefused
 from doorward.providers.identify import NobodyNamed, make_identity
@@ -105,7 +105,7 @@ class ProviderBearers:
         """Find the provider whose token this is; where several could be meant, the first whose checks all pass."""
         obstacle = DoorwardError(INVALID_BEARER, reason="its issuer is no provider that takes bearers")
         try:
-            token = read_compact(bearer)
+            token = read_compact(bearer, BEARER_TYPES)
         except TokenRefused as refusal:
             raise _invalid(refusal) from refusal
         for plan in self._plans:
