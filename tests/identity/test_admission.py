@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.base.errors import ErrorRow
+from doorward.base.refusals import NOT_FOUND
 from doorward.base.refusals_easyauth import INVALID_BEARER, SIGN_IN_REQUIRED
-from doorward.base.refusals_gateway import ACCESS_FORBIDDEN, ACCESS_HIDDEN, CROSS_SITE_REQUEST, MALFORMED_ADDRESS
+from doorward.base.refusals_gateway import ACCESS_FORBIDDEN, CROSS_SITE_REQUEST, MALFORMED_ADDRESS
 from doorward.identity.admission import (
     Action,
     AdmissionRules,
@@ -65,7 +66,7 @@ ROWS: dict[str, ErrorRow | str] = {
     "AllowAnonymous": "anonymous",
     "Return401": SIGN_IN_REQUIRED,
     "Return403": ACCESS_FORBIDDEN,
-    "Return404": ACCESS_HIDDEN,
+    "Return404": NOT_FOUND,
 }
 
 

@@ -38,13 +38,6 @@ ACCESS_FORBIDDEN = _row(
     "Nobody is signed in, and globalValidation.unauthenticatedClientAction is Return403.",
     "Sign in at /.auth/login first, or list the path in globalValidation.excludedPaths.",
 )
-ACCESS_HIDDEN = _row(
-    "access_hidden",
-    404,
-    "Not Found",
-    "Nobody is signed in, and globalValidation.unauthenticatedClientAction is Return404.",
-    "Sign in at /.auth/login first, or list the path in globalValidation.excludedPaths.",
-)
 
 # --- authorization policies --------------------------------------------------------------------------------------
 

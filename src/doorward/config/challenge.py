@@ -43,7 +43,7 @@ def challenges_of(plan: AuthPlan) -> ChallengeOf:
 
 
 def authorization_uri(endpoints: Endpoints) -> str:
-    """Give where people sign in at Entra: as the settings say it, else as it follows from the issuer (reference 2.2)."""
+    """Give where people sign in at Entra: as the settings say it, else as the issuer implies (reference 2.2)."""
     if endpoints.authorization_endpoint or not endpoints.issuer:
         return endpoints.authorization_endpoint
     issuer = endpoints.issuer.rstrip("/")

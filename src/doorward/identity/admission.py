@@ -12,8 +12,9 @@ from enum import Enum
 from typing import Literal, TypeAlias, final
 
 from doorward.base.errors import ErrorRow
+from doorward.base.refusals import NOT_FOUND
 from doorward.base.refusals_easyauth import SIGN_IN_REQUIRED
-from doorward.base.refusals_gateway import ACCESS_FORBIDDEN, ACCESS_HIDDEN, CROSS_SITE_REQUEST, MALFORMED_ADDRESS
+from doorward.base.refusals_gateway import ACCESS_FORBIDDEN, CROSS_SITE_REQUEST, MALFORMED_ADDRESS
 from doorward.identity.paths import OpenPaths, has_control
 from doorward.identity.principal import Principal
 from doorward.identity.visit import Visit
@@ -131,7 +132,8 @@ WARMED_UP = Allow(principal=None, rule="warm-up path (WEBSITE_WARMUP_PATH)")
 EXCLUDED = Allow(principal=None, rule="excluded path (globalValidation.excludedPaths)")
 LET_IN = Allow(principal=None, rule="unauthenticatedClientAction AllowAnonymous")
 _FORBIDDEN = Deny(row=ACCESS_FORBIDDEN, rule="unauthenticatedClientAction Return403", facts={})
-_HIDDEN = Deny(row=ACCESS_HIDDEN, rule="unauthenticatedClientAction Return404", facts={})
+# The row of every other 404: what is hidden looks as if it were not there.
+_HIDDEN = Deny(row=NOT_FOUND, rule="unauthenticatedClientAction Return404", facts={})
 BAD_CREDENTIAL = "a credential that does not pass"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -125,6 +125,11 @@ class Trust:
         # Most requests come from a handful of peers, and parsing an address costs more than the rest of a visit.
         self._is_trusted = lru_cache(KNOWN_PEERS)(self._lies_in_networks)
 
+    @property
+    def host_header(self) -> bytes:
+        """Give the lower-case name of the header in which trusted proxies name the host."""
+        return self._host_header
+
     def visit(self, *, method: str, path: str, query: str, raw_headers: RawHeaders, peer: str, scheme: Scheme) -> Visit:
         """Give the visit for a request that came in from `peer` over a listener that speaks `scheme`."""
         if peer.startswith(_MAPPED):
