@@ -16,17 +16,30 @@ its outcome.
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.refusals import METHOD_NOT_ALLOWED
 from doorward.base.refusals_easyauth import REFRESH_NOT_SUPPORTED, TOKEN_STORE_OFF
 from doorward.easyauth.me import JSON_HEADERS, refusal_of
+from doorward.easyauth.parts import Parts
 from doorward.identity.admission import Recognised, Via
+from doorward.identity.person import Identity
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.door import Reply, Route
 from doorward.protocol.easyauth import SESSION_COOKIE, session_cookie_value, set_cookie
 from doorward.sessions.desk import renewed_cookie
-from doorward.sessions.flight import Flights
+from doorward.sessions.flight import Flights, RefreshCall
 from doorward.sessions.gate import Gate
 from doorward.sessions.session import Session
 from doorward.sessions.session_token import SessionTokens
+
+
+def asking_providers(parts: Parts) -> RefreshCall:
+    """Give what asks the provider of a session for new tokens, by its way of signing in."""
+
+    async def refresh(session: Session) -> Identity:
+        plan = parts.provider(session.provider)
+        return await parts.flow(plan).refresh(plan, session.identity)
+
+    return refresh
 
 
 class Refresh:
@@ -48,7 +61,12 @@ class Refresh:
         return [Route(method=method, path=f"{prefix}/refresh", handler=self.answer) for method in ("GET", "POST")]
 
     async def answer(self, visit: Visit, _body: bytes) -> Reply:
-        """Answer one request; raises `DoorwardError` as the table above says, and `store_unavailable`."""
+        """Answer one request; raises `DoorwardError` as the table above says, and `store_unavailable`.
+
+        HEAD is refused: it must not change anything.
+        """
+        if visit.method == "HEAD":
+            raise DoorwardError(METHOD_NOT_ALLOWED)
         if not self._has_token_store:
             raise DoorwardError(TOKEN_STORE_OFF)
         caller = await self._gate.recognise_late(visit)
