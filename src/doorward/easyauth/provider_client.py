@@ -116,7 +116,7 @@ class OAuth2Flow:
         if response.code:
             granted = await self._redeem(plan, endpoints, response.code, redirect_uri)
         raw = await self._who(plan, endpoints, front, granted, nonce)
-        tokens = self._tokens(granted, id_token=response.id_token if front is not None else "")
+        tokens = self._tokens(granted, id_token=_verified_id_token(plan, response, granted))
         return SignedIn(identity=self._identity(plan, raw, tokens), raw=raw, nonce=_text(raw.get("nonce")))
 
     async def refresh(self, plan: ProviderPlan, identity: Identity) -> Identity:
@@ -187,14 +187,17 @@ class OAuth2Flow:
         return granted
 
     def _tokens(self, granted: TokenResponse | None, *, id_token: str) -> ProviderTokens:
-        """Give what the session keeps; the life of the access token counts from now (reference 4.1)."""
+        """Give what the session keeps, with an id_token that was verified.
+
+        The life of the access token counts from now (reference 4.1).
+        """
         if granted is None:
             return ProviderTokens(id_token=id_token or None)
         life = granted.expires_in
         return ProviderTokens(
             access_token=granted.access_token,
             expires_on=None if life is None else ticks(self._parts.clock.now() + life),
-            id_token=id_token or granted.id_token or None,
+            id_token=id_token or None,
             refresh_token=granted.refresh_token or None,
         )
 
@@ -286,6 +289,13 @@ class OAuth2Flow:
             return make_identity(plan.name, plan.spec, raw, tokens, legacy=parts.legacy_claims, profile=parts.profile)
         except NobodyNamed as error:
             raise DoorwardError(NOBODY_KNOWN, provider=plan.name, reason=str(error)) from error
+
+
+def _verified_id_token(plan: ProviderPlan, response: AuthorizationResponse, granted: TokenResponse | None) -> str:
+    """Give the id_token that a sign-in was verified by; what nobody looked at is not kept."""
+    if not plan.spec.id_token_signed:
+        return ""
+    return response.id_token or ("" if granted is None else granted.id_token)
 
 
 def _profile_in(plan: ProviderPlan, answer: Answer) -> Mapping[str, object]:
