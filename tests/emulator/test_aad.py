@@ -16,6 +16,7 @@ from doorward.base.entropy import SeededEntropy
 from doorward.emulator.aad import PretendEntra, cloud_settings
 from doorward.emulator.messages import BadMessage, MintRequest
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID, DEV_TENANT_ID, FABRIKAM, directory
+from doorward.emulator.stage import set_stage
 from doorward.protocol.jose import KeySet, parse_key_set, read_compact, verify_rs256
 from doorward.protocol.refusal import Fault, TokenRefused
 from doorward.providers.aad import CONSUMER_TENANT, Authority, EntraIdentity, Signer, authorities_named_by, verify
@@ -34,7 +35,7 @@ def entra(tmp_path_factory: pytest.TempPathFactory) -> PretendEntra:
 
 def pretend(keys: Path | None) -> PretendEntra:
     """Make a pretend Entra with a clock that stands still."""
-    return PretendEntra(BASE, directory(), FrozenClock(NOW), SeededEntropy(), keys)
+    return PretendEntra(set_stage(BASE, directory(), FrozenClock(NOW), SeededEntropy(), keys))
 
 
 def published(entra: PretendEntra, version: str = "2.0") -> bytes:

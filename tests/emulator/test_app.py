@@ -68,9 +68,14 @@ async def test_a_rotated_key_is_found_by_the_cache_at_once(emulator: RunningEmul
 
 
 @pytest.mark.parametrize(
-    "path", ["/common/v2.0/.well-known/openid-configuration", "/contoso.com/discovery/keys", "/_emulator/people"]
+    ("path", "allow"),
+    [
+        ("/common/v2.0/.well-known/openid-configuration", "get, head"),
+        ("/contoso.com/discovery/keys", "get, head"),
+        ("/_emulator/people", "get, head, post"),
+    ],
 )
-async def test_documents_are_json_for_get_and_head(emulator: RunningEmulator, path: str) -> None:
+async def test_documents_are_json_for_get_and_head(emulator: RunningEmulator, path: str, allow: str) -> None:
     """GET gives the document, HEAD its headers, anything else 405 with Allow; nothing may be cached or shared."""
     status, fields, body = await ask(emulator, f"GET {path}")
     assert (status, fields["content-type"], fields["cache-control"]) == (200, "application/json", "no-store")
@@ -79,7 +84,7 @@ async def test_documents_are_json_for_get_and_head(emulator: RunningEmulator, pa
     head_status, head_fields, head_body = await ask(emulator, f"HEAD {path}")
     assert (head_status, head_fields["content-length"], head_body) == (200, str(len(body)), b"")
     status, fields, _ = await ask(emulator, f"DELETE {path}")
-    assert (status, fields["allow"]) == (405, "get, head")
+    assert (status, fields["allow"]) == (405, allow)
 
 
 async def test_every_answer_has_a_request_id(emulator: RunningEmulator) -> None:
@@ -154,7 +159,7 @@ async def test_a_token_is_not_given_for_get(emulator: RunningEmulator) -> None:
 
 async def test_unknown_paths_are_404(emulator: RunningEmulator) -> None:
     """Nothing is published anywhere else."""
-    assert (await ask(emulator, "GET /"))[0] == 404
+    assert (await ask(emulator, "GET /nowhere"))[0] == 404
 
 
 @pytest.mark.parametrize("peer", [("192.0.2.1", 5000), None])

@@ -1,84 +1,92 @@
-"""The pretend Entra: metadata, key documents and tokens of many tenants (token-exchange reference 2.1 to 2.3, 2.7).
+"""The pretend Entra: metadata, keys, sign-in and tokens of many tenants (easy-auth 2.2, token-exchange 2.1 to 2.12).
 
 One shared key signs for every tenant and says so with a template for its issuer; another signs for personal accounts
 alone. Both stand in every key document, as they do at Microsoft: a signature says nothing until the key's issuer was
-compared. Metadata names the addresses of the sign-in as Entra does; those are not served here.
+compared. Every tenant has the doors of version 1.0 and 2.0; a tenant lets in its members and those who are guests.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
-from doorward.base.clock import Clock
-from doorward.base.entropy import Entropy
-from doorward.base.text import domain_key, guid
+from doorward.base.clock import rfc3339
+from doorward.emulator.aad_claims import (
+    BACKDATED,
+    GRAPH,
+    Subject,
+    common_claims,
+    issuer_of,
+    ordered,
+    subject_at,
+    subject_in,
+    tenant_named,
+)
+from doorward.emulator.clients import Client
+from doorward.emulator.grants import Grant
+from doorward.emulator.id_tokens import signed, spoilt
 from doorward.emulator.keys import SigningRing
 from doorward.emulator.messages import BadMessage, MintRequest
-from doorward.emulator.people import (
-    CONTOSO,
-    DEV_CLIENT_ID,
-    DEV_TENANT_ID,
-    FABRIKAM,
-    TENANT_OF_DOMAIN,
-    Directory,
-    Person,
-    guid_from,
-    oid_of,
-    sub_of,
-    tenant_of,
-)
+from doorward.emulator.people import DEV_CLIENT_ID, Person, guid_from
+from doorward.emulator.pretend import Door, OAuthProvider, Spot
+from doorward.emulator.stage import Stage
+from doorward.emulator.web import Ask, Reply, json_reply
 from doorward.protocol.jose import base64url_encode
 from doorward.protocol.jose_sign import RsaSigner
+from doorward.protocol.oauth2 import TokenError, TokenResponse
 from doorward.providers.aad import CONSUMER_TENANT, TENANT_MARK
 
-BACKDATED = 300
-LIFETIME = 3900
+USERINFO_PATH = "/graph/oidc/userinfo"
 _ALIASES = {"common": TENANT_MARK, "organizations": TENANT_MARK, "consumers": CONSUMER_TENANT}
-_WRONG_AUDIENCE = "0badc0de-0000-4000-8000-0000000bad00"
-_LONG_AGO = 7200
-_DAY_AHEAD = 86400
+_DOORS: dict[str, tuple[Door, str]] = {
+    "oauth2/authorize": ("authorize", "1.0"),
+    "oauth2/token": ("token", "1.0"),
+    "oauth2/logout": ("end_session", "1.0"),
+    "oauth2/v2.0/authorize": ("authorize", "2.0"),
+    "oauth2/v2.0/token": ("token", "2.0"),
+    "oauth2/v2.0/logout": ("end_session", "2.0"),
+}
+_OIDC_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
+_NUMBERS = {
+    "access_denied": 65004,
+    "interaction_required": 50058,
+    "invalid_client": 7000215,
+    "invalid_grant": 70008,
+    "invalid_request": 900144,
+    "invalid_scope": 70011,
+    "login_required": 50058,
+    "unsupported_grant_type": 70003,
+    "unsupported_response_type": 700054,
+}
 
 
 def cloud_settings(base_url: str) -> dict[str, str]:
     """Give the members of `[clouds.NAME]` that point a cloud at the emulator."""
     return {
-        "issuer_v1": _issuer(base_url, "1.0", TENANT_MARK),
-        "issuer_v2": _issuer(base_url, "2.0", TENANT_MARK),
+        "issuer_v1": issuer_of(base_url, "1.0", TENANT_MARK),
+        "issuer_v2": issuer_of(base_url, "2.0", TENANT_MARK),
         "keys_v1": f"{base_url}/common/discovery/keys",
         "keys_v2": f"{base_url}/common/discovery/v2.0/keys",
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """A person as a token speaks of them. `home` is the tenant that authenticates a guest, None for a member."""
-
-    person: Person
-    tenant: str
-    oid: str
-    home: str | None
-
-
-class PretendEntra:
+class PretendEntra(OAuthProvider):
     """Microsoft Entra ID as far as applications see it."""
 
     name = "aad"
+    label = "Microsoft Entra"
+    response_types: ClassVar[frozenset[str]] = frozenset({"code", "id_token", "code id_token", "id_token token"})
+    default_client = DEV_CLIENT_ID
 
-    def __init__(
-        self, base_url: str, people: Directory, clock: Clock, entropy: Entropy, keys: Path | None = None
-    ) -> None:
-        """Pretend at `base_url`; with `keys`, a directory, the signing keys outlive the process."""
-        self._base = base_url
-        self._people = people
-        self._clock = clock
-        self._entropy = entropy
-        self._shared = SigningRing("aad-shared", keys, at_first=2)
-        self._consumer = SigningRing("aad-consumer", keys)
+    def __init__(self, stage: Stage) -> None:
+        """Pretend on `stage`; with its `keys`, a directory, the signing keys outlive the process."""
+        super().__init__(stage)
+        self._shared = SigningRing("aad-shared", stage.keys, at_first=2)
+        self._consumer = SigningRing("aad-consumer", stage.keys)
+
+    # --- documents and doors ---
 
     def document(self, path: str) -> Mapping[str, object] | None:
         """Give a metadata or key document of a tenant, named by its GUID, its domain or an alias."""
-        head, _, rest = path.removeprefix("/").partition("/")
-        tenant = _ALIASES.get(head) or _tenant_named(head)
+        head, tenant, rest = _split(path)
         if tenant is None:
             return None
         match rest:
@@ -93,21 +101,17 @@ class PretendEntra:
             case _:
                 return None
 
-    def mint(self, request: MintRequest) -> str:
-        """Mint an id_token, or an access token, as Entra would send it; raises `BadMessage`."""
-        if request.rotate_key or request.withdraw_keys:
-            self._shared.rotate(withdraw=request.withdraw_keys)
-        subject = self._subject(request)
-        claims = self._claims(request, subject) | request.claims
-        for name in request.without:
-            claims.pop(name, None)
-        key = self._signer(request, subject)
-        header = {"typ": "JWT", "alg": "RS256"} | ({"x5t": key.kid} if request.version == "1.0" else {})
-        return key.sign(header | {"kid": key.kid}, claims)
+    def door(self, path: str) -> Spot | None:
+        """Give the door at a path: a tenant's, of version 1.0 or 2.0, or the profile."""
+        if path == USERINFO_PATH:
+            return Spot(door="userinfo")
+        _, tenant, rest = _split(path)
+        door, version = _DOORS.get(rest, (None, ""))
+        return None if tenant is None or door is None else Spot(door=door, realm=f"{tenant} {version}")
 
     def _metadata(self, head: str, tenant: str, version: str) -> dict[str, object]:
         marked = "/v2.0" if version == "2.0" else ""
-        place = f"{self._base}/{head}"
+        place = f"{self.stage.base_url}/{head}"
         return {
             "token_endpoint": f"{place}/oauth2{marked}/token",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
@@ -117,7 +121,8 @@ class PretendEntra:
             "id_token_signing_alg_values_supported": ["RS256"],
             "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
-            "issuer": _issuer(self._base, version, tenant),
+            "issuer": issuer_of(self.stage.base_url, version, tenant),
+            "userinfo_endpoint": f"{self.stage.base_url}{USERINFO_PATH}",
             "authorization_endpoint": f"{place}/oauth2{marked}/authorize",
             "end_session_endpoint": f"{place}/oauth2{marked}/logout",
             "claims_supported": [
@@ -136,77 +141,184 @@ class PretendEntra:
         }
 
     def _keys_v2(self) -> list[dict[str, str]]:
-        template = _issuer(self._base, "2.0", TENANT_MARK)
-        consumer = _issuer(self._base, "2.0", CONSUMER_TENANT)
+        template = issuer_of(self.stage.base_url, "2.0", TENANT_MARK)
+        consumer = issuer_of(self.stage.base_url, "2.0", CONSUMER_TENANT)
         return [
             *(key.jwk(template) for key in self._shared.published),
             *(key.jwk(consumer) for key in self._consumer.published),
         ]
 
-    def _signer(self, request: MintRequest, subject: _Subject) -> RsaSigner:
-        if request.fault == "unpublished_key":
-            return RsaSigner.generate()
-        if request.fault == "consumer_key" or subject.tenant == CONSUMER_TENANT:
-            return self._consumer.newest
-        return self._shared.newest
+    # --- signing in ---
 
-    def _subject(self, request: MintRequest) -> _Subject:
-        person = self._people.find(request.email or _default_address(request))
-        is_guest = request.guest or (person.guest and request.tenant is None)
-        tenant = _tenant_asked_for(request) or (DEV_TENANT_ID if is_guest else tenant_of(person.email))
-        home = tenant_of(person.email) if is_guest else None
-        if home == tenant:
-            home = FABRIKAM if tenant != FABRIKAM else CONTOSO
-        return _Subject(person=person, tenant=tenant, oid=oid_of(tenant, person.email), home=home)
+    def check_person(self, person: Person, realm: str) -> None:
+        """Refuse who is neither a member nor a guest of the tenant; raises `BadMessage`."""
+        subject_at(person, realm.partition(" ")[0])
 
-    def _claims(self, request: MintRequest, subject: _Subject) -> dict[str, object]:
-        audience = request.audience if request.audience is not None else DEV_CLIENT_ID
-        moment = self._issued_at(request)
-        claims: dict[str, object] = {
-            "aud": _WRONG_AUDIENCE if request.fault == "wrong_audience" else audience,
-            "iss": _issuer(self._base, request.version, subject.tenant),
-            "iat": moment,
-            "nbf": moment,
-            "exp": moment + LIFETIME,
-            "aio": self._filler(36),
-            "name": request.name if request.name is not None else subject.person.name,
-            "oid": subject.oid,
-            "rh": f"1.A{self._filler(24)}.",
-            "sub": sub_of(subject.tenant, subject.oid, audience),
-            "tid": subject.tenant,
-            "uti": self._filler(16),
-            "ver": request.version,
+    def claims(self, grant: Grant, person: Person) -> dict[str, object]:
+        """Give the claims of an id_token, as far as the scopes reach in version 2.0."""
+        tenant, _, version = grant.realm.partition(" ")
+        subject, version = subject_at(person, tenant or TENANT_MARK), version or "2.0"
+        claims = self._of(subject, version, grant.client_id) | self._session_claims(grant, version, person)
+        if version == "2.0" and not grant.has_scope("email"):
+            claims = _without(claims, "email", "xms_edov")
+        if version == "2.0" and not grant.has_scope("profile"):
+            claims = _without(claims, "name", "oid", "preferred_username")
+        return claims | person.claims_at(self.name)
+
+    def arranged(self, claims: dict[str, object]) -> dict[str, object]:
+        """Put claims into Entra's order."""
+        return ordered(claims)
+
+    def ring(self, grant: Grant, person: Person) -> SigningRing:
+        """Give the keys of the tenant."""
+        tenant = grant.realm.partition(" ")[0] or TENANT_MARK
+        return self._consumer if subject_at(person, tenant).tenant == CONSUMER_TENANT else self._shared
+
+    def header(self, grant: Grant, key: RsaSigner) -> dict[str, object]:
+        """Give the header of a token: version 1.0 names the key twice."""
+        return _header(key, grant.realm.partition(" ")[2] or "2.0")
+
+    def access_token(self, grant: Grant) -> str:
+        """Make an access token: a JWT for the API that the scope or `resource` names, else for Microsoft Graph."""
+        tenant, _, version = grant.realm.partition(" ")
+        person = self.stage.people.find(grant.email)
+        subject = subject_at(person, tenant or TENANT_MARK)
+        audience, scopes = _api(grant)
+        claims = self._of(subject, version or "2.0", audience) | person.claims_at(self.name)
+        claims |= _client_claims(version or "2.0", grant.client_id, scopes)
+        # What an API sees is for the API: no nonce, no e-mail but by the API's own wish, and a subject of its own.
+        key = self.ring(grant, person).newest
+        return key.sign(self.header(grant, key), ordered(_without(claims, "email", "xms_edov")))
+
+    def wants_refresh(self, grant: Grant, client: Client) -> bool:
+        """Say whether a code brings a refresh token: by `offline_access` in 2.0, by `resource` in 1.0 (reference 5)."""
+        del client
+        return grant.has_scope("offline_access") or (grant.realm.endswith("1.0") and bool(grant.resource))
+
+    def token_answer(self, grant: Grant, tokens: TokenResponse, ask: Ask) -> Reply:
+        """Version 1.0 writes numbers as text, and says more."""
+        del ask
+        members: dict[str, object] = {"token_type": "Bearer", **tokens.members(), "ext_expires_in": tokens.expires_in}
+        if grant.realm.endswith("1.0"):
+            now = int(self.stage.clock.now())
+            members |= {"expires_on": now + self.access_seconds, "not_before": now - BACKDATED}
+            members = {**{name: str(value) for name, value in members.items()}, "resource": grant.resource or GRAPH}
+        return json_reply(members)
+
+    def token_refusal(self, error: TokenError, status: int, ask: Ask, realm: str) -> Reply:
+        """Add what Entra adds to a refusal."""
+        del ask, realm
+        trace = guid_from("trace", self.stage.grants.new_text())
+        more: dict[str, object] = {
+            "error_codes": [_NUMBERS.get(error.error, 9002313)],
+            "timestamp": rfc3339(self.stage.clock.now()),
+            "trace_id": trace,
+            "correlation_id": guid_from("correlation", trace),
         }
-        if request.nonce is not None:
-            claims["nonce"] = request.nonce
-        return claims | _address_claims(request, subject, self._base) | _kind_claims(request, audience)
+        return json_reply(error.members() | more, status)
 
-    def _issued_at(self, request: MintRequest) -> int:
-        moment = int(self._clock.now()) - BACKDATED
-        if request.expired:
-            return moment - _LONG_AGO
-        return moment + _DAY_AHEAD if request.fault == "not_yet_valid" else moment
+    def error_text(self, error: str, description: str) -> str:
+        """Put Entra's number before a description."""
+        return f"AADSTS{_NUMBERS.get(error, 9002313)}: {description}."
+
+    def session_state(self, grant: Grant) -> str:
+        """Give the session's GUID."""
+        return guid_from("session", grant.session)
+
+    def profile(self, grant: Grant, person: Person, ask: Ask) -> object:
+        """Give what Graph's UserInfo says."""
+        del ask
+        given, family = person.given_and_family_name()
+        claims = self.claims(grant, person)
+        return {
+            "sub": claims["sub"],
+            "name": person.name,
+            "given_name": given,
+            "family_name": family,
+            "email": person.email,
+        }
+
+    # --- minting ---
+
+    def mint(self, request: MintRequest) -> str:
+        """Mint an id_token, or an access token, as Entra would send it; raises `BadMessage`."""
+        if request.rotate_key or request.withdraw_keys:
+            self._shared.rotate(withdraw=request.withdraw_keys)
+        person = self.stage.people.find(request.email or _default_address(request))
+        subject = subject_in(person, _tenant_asked_for(request), guest=request.guest)
+        claims = spoilt(self._minted(request, subject), request.faults, refreshed=False) | request.claims
+        for name in request.without:
+            claims.pop(name, None)
+        is_personal = request.fault == "consumer_key" or subject.tenant == CONSUMER_TENANT
+        key = (self._consumer if is_personal else self._shared).newest
+        return signed(_header(key, request.version), claims, key, request.faults, DEV_CLIENT_ID)
+
+    def _minted(self, request: MintRequest, subject: Subject) -> dict[str, object]:
+        audience = request.audience if request.audience is not None else DEV_CLIENT_ID
+        claims = self._of(subject, request.version, audience) | subject.person.claims_at(self.name)
+        claims |= {"name": request.name} if request.name is not None else {}
+        claims |= {"nonce": request.nonce} if request.nonce is not None else {}
+        if request.kind == "access_token":
+            claims |= _client_claims(request.version, audience, "User.Read")
+        return claims
+
+    # --- claims ---
+
+    def _of(self, subject: Subject, version: str, audience: str) -> dict[str, object]:
+        moment = int(self.stage.clock.now()) - BACKDATED
+        claims = common_claims(subject, self.stage.base_url, version, audience, moment)
+        return claims | {"aio": self._filler(36), "rh": f"1.A{self._filler(24)}.", "uti": self._filler(16)}
+
+    def _session_claims(self, grant: Grant, version: str, person: Person) -> dict[str, object]:
+        if version == "2.0":
+            return {"sid": guid_from("session", grant.session)}
+        given, family = person.given_and_family_name()
+        return {"amr": ["pwd"], "ipaddr": "127.0.0.1", "given_name": given, "family_name": family}
 
     def _filler(self, size: int) -> str:
-        return base64url_encode(self._entropy.draw(size)).decode()
+        return base64url_encode(self.stage.entropy.draw(size)).decode()
 
 
-def _issuer(base_url: str, version: str, tenant: str) -> str:
-    return f"{base_url}/{tenant}/v2.0" if version == "2.0" else f"{base_url}/v1/{tenant}/"
+def _split(path: str) -> tuple[str, str | None, str]:
+    """Split a path into the name of the tenant, the tenant and the rest; an issuer of version 1.0 begins with `v1`."""
+    head, _, rest = path.removeprefix("/").partition("/")
+    if head == "v1":
+        head, _, rest = rest.partition("/")
+    return head, _ALIASES.get(head) or tenant_named(head), rest
 
 
-def _tenant_named(name: str) -> str | None:
-    """Give the tenant that a GUID or a domain in a path names; any domain has one."""
-    domain = domain_key(name)
-    if domain is None or "." not in domain:
-        return guid(name)
-    return TENANT_OF_DOMAIN.get(domain) or guid_from("tenant", domain)
+def _header(key: RsaSigner, version: str) -> dict[str, object]:
+    twice = {"x5t": key.kid} if version == "1.0" else {}
+    return {"typ": "JWT", "alg": "RS256", **twice, "kid": key.kid}
+
+
+def _api(grant: Grant) -> tuple[str, str]:
+    """Give the API that an access token is for, and the scopes at it: `api://ID/name`, `ID/name`, else Graph's."""
+    wanted = [scope for scope in grant.scope.split() if scope not in _OIDC_SCOPES]
+    for scope in wanted:
+        api, _, name = scope.rpartition("/")
+        if api and not api.startswith("https://graph.microsoft.com"):
+            is_v2 = grant.realm.endswith("2.0")
+            return (api.removeprefix("api://") if is_v2 else api), name.replace(".default", "user_impersonation")
+    if grant.resource:
+        return grant.resource, "user_impersonation"
+    return GRAPH, " ".join([*wanted, *(scope for scope in grant.scope.split() if scope in _OIDC_SCOPES)])
+
+
+def _client_claims(version: str, client_id: str, scopes: str) -> dict[str, object]:
+    """Give what tells an access token from an id_token (token-exchange reference 2.12)."""
+    name = "azp" if version == "2.0" else "appid"
+    return {name: client_id, f"{name}acr": "0", "scp": scopes}
+
+
+def _without(claims: Mapping[str, object], *names: str) -> dict[str, object]:
+    return {name: value for name, value in claims.items() if name not in names}
 
 
 def _tenant_asked_for(request: MintRequest) -> str | None:
     if request.tenant is None:
         return None
-    tenant = CONSUMER_TENANT if request.tenant == "consumers" else _tenant_named(request.tenant)
+    tenant = CONSUMER_TENANT if request.tenant == "consumers" else tenant_named(request.tenant)
     if tenant is None:
         raise BadMessage(f"tenant is neither a GUID nor a domain: {request.tenant!r}")
     return tenant
@@ -216,32 +328,3 @@ def _default_address(request: MintRequest) -> str:
     if _tenant_asked_for(request) == CONSUMER_TENANT:
         return "sam@outlook.com"
     return "gia@fabrikam.com" if request.guest else "jane@contoso.com"
-
-
-def _address_claims(request: MintRequest, subject: _Subject, base_url: str) -> dict[str, object]:
-    """Give the claims that carry addresses, and those that say whose guest the person is (reference 2.8 to 2.10)."""
-    address = subject.person.email
-    claims: dict[str, object] = {"email": address, "xms_edov": not request.unverified}
-    if request.version == "2.0":
-        claims["preferred_username"] = address
-    else:
-        claims["unique_name"] = address
-        claims["upn"] = address if subject.home is None else _directory_name(address, subject.tenant)
-    if subject.home is not None:
-        claims |= {"idp": _issuer(base_url, "1.0", subject.home), "acct": 1}
-    return claims
-
-
-def _directory_name(address: str, tenant: str) -> str:
-    """Give a guest's name in the inviting tenant's directory: `jane_contoso.com#EXT#@fabrikam.onmicrosoft.com`."""
-    names = {CONTOSO: "contoso", FABRIKAM: "fabrikam"}
-    return f"{address.replace('@', '_')}#EXT#@{names.get(tenant, f't{tenant[:8]}')}.onmicrosoft.com"
-
-
-def _kind_claims(request: MintRequest, audience: str) -> dict[str, object]:
-    """Give what tells an access token from an id_token (reference 2.12); nothing for an id_token."""
-    if request.kind == "id_token":
-        return {}
-    if request.version == "2.0":
-        return {"azp": audience, "azpacr": "0", "scp": "User.Read"}
-    return {"appid": audience, "appidacr": "0", "scp": "User.Read"}

@@ -1,26 +1,28 @@
 """The emulator over HTTP: one ASGI application for all pretend providers.
 
-It mints a token for whoever asks, so it answers this machine alone: a peer on another address is refused, and so is a
-request whose Host is not a loopback name with the emulator's own port (a page on the web whose name was rebound to
-127.0.0.1 sends its own). No answer carries a CORS header, and only `application/json` is read, which no page may send
-elsewhere without asking.
+It signs in whoever asks, so it answers this machine alone: a peer on another address is refused, and so is a request
+whose Host is not a loopback name with the emulator's own port (a page on the web whose name was rebound to 127.0.0.1
+sends its own). No answer carries a CORS header, and forms are taken from its own pages alone.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
-import msgspec
-
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.loopback import is_loopback_host
-from doorward.emulator.aad import PretendEntra
-from doorward.emulator.messages import MINT_PATH, PEOPLE_PATH, BadMessage, MintRequest, MintResponse, Refusal
+from doorward.emulator import pages_of_ours
+from doorward.emulator.api import Api, refused
+from doorward.emulator.clients import Client, Clients
 from doorward.emulator.people import PEOPLE, Person, directory
-from doorward.emulator.pretend import Pretend
+from doorward.emulator.pretend import Pretend, Spot
+from doorward.emulator.providers import pretend_providers
+from doorward.emulator.stage import set_stage
+from doorward.emulator.web import Ask, Refused, Reply, json_reply
+from doorward.protocol.parameters import BadMessage, Pairs, read_form, read_parameters
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,23 +30,6 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 64 * 1024
 REQUEST_ID_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What is sent back."""
-
-    status: int
-    body: bytes
-    allow: str = ""
-
-
-class _Refused(Exception):
-    """The request is refused."""
-
-    def __init__(self, status: int, message: str, allow: str = "") -> None:
-        super().__init__(message)
-        self.answer = _Answer(status, Refusal(message=message).to_json(), allow)
 
 
 class EmulatorApp:
@@ -58,22 +43,25 @@ class EmulatorApp:
         *,
         keys: Path | None = None,
         people: tuple[Person, ...] = PEOPLE,
+        people_file: Path | None = None,
+        clients: Iterable[Client] = (),
+        custom: Iterable[str] = ("contoso",),
     ) -> None:
         """Pretend at `base_url`, an `http:` address on loopback with a port.
 
-        `keys` is the directory of the signing keys, None for keys that end with the process. Raises `ValueError` for
+        `keys` is the directory of the signing keys and refresh tokens, None for those that end with the process.
+        `people_file` holds the people from the first change on; until then they are `people`. `clients` are the
+        applications, `custom` the names of the OpenID Connect providers beside the known ones. Raises `ValueError` for
         an address that is not this machine's.
         """
         parts = urlsplit(base_url)
         if parts.scheme != "http" or not is_loopback_host(parts.hostname or "") or parts.port is None or parts.path:
             raise ValueError("the emulator's address must be http: on loopback, with a port and without a path")
-        known = directory(people)
         self._port = parts.port
         self._entropy = entropy
-        self._people = people
-        self._pretend: dict[str, Pretend] = {
-            pretend.name: pretend for pretend in (PretendEntra(base_url, known, clock, entropy, keys),)
-        }
+        self._stage = set_stage(base_url, directory(people, people_file), clock, entropy, keys, Clients(clients))
+        self._pretend: dict[str, Pretend] = {one.name: one for one in pretend_providers(self._stage, custom)}
+        self._api = Api(self._stage, self._pretend, self._at_doors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,82 +72,97 @@ class EmulatorApp:
             raise ValueError(f"cannot serve {scope['type']}")
         try:
             self._refuse_strangers(scope)
-            answer = await self._answer(scope, receive)
-        except _Refused as refused:
-            answer = refused.answer
+            reply = self._answer(await _read(scope, receive))
+        except Refused as refusal:
+            reply = refusal.reply
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
         request_id = self._entropy.draw(REQUEST_ID_BYTES).hex()
-        await _send(send, answer, request_id, with_body=scope["method"] != "HEAD")
+        await _send(send, reply, request_id, with_body=scope["method"] != "HEAD")
 
     def _refuse_strangers(self, scope: Scope) -> None:
         peer = cast("tuple[str, int] | None", scope.get("client"))
         if peer is None or not is_loopback_host(peer[0]):
-            raise _Refused(403, "the emulator answers this machine only")
+            raise refused(403, "the emulator answers this machine only")
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not self._is_own_host(hosts[0]):
-            raise _Refused(403, f"Host must be localhost or 127.0.0.1 with port {self._port}")
+            raise refused(403, f"Host must be localhost or 127.0.0.1 with port {self._port}")
 
     def _is_own_host(self, host: str) -> bool:
         name, _, port = host.rpartition(":")
         return is_loopback_host(name) and port == str(self._port)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
-        path, method = cast("str", scope["path"]), cast("str", scope["method"])
-        if path == MINT_PATH:
-            if method != "POST":
-                raise _Refused(405, "use POST", allow="POST")
-            return self._mint(await _json_body(scope, receive))
-        document = self._document(path)
+    def _answer(self, ask: Ask) -> Reply:
+        reply = self._api.answer(ask) or pages_of_ours.answer(self._stage, self._pretend, ask)
+        if reply is not None:
+            return reply
+        document = next((found for p in self._pretend.values() if (found := p.document(ask.path)) is not None), None)
         if document is None:
-            raise _Refused(404, "nothing is published here")
-        if method not in ("GET", "HEAD"):
-            raise _Refused(405, "use GET", allow="GET, HEAD")
-        return _Answer(200, msgspec.json.encode(document))
+            return self._at_doors(ask)
+        if ask.method not in ("GET", "HEAD"):
+            raise refused(405, "use GET", allow="GET, HEAD")
+        return json_reply(document)
 
-    def _document(self, path: str) -> Mapping[str, object] | None:
-        if path == PEOPLE_PATH:
-            return {"people": self._people}
-        return next((found for p in self._pretend.values() if (found := p.document(path)) is not None), None)
+    def _at_doors(self, ask: Ask) -> Reply:
+        """Answer as a provider at one of its doors, and note it in the log; raises `Refused`."""
+        for one in self._pretend.values():
+            spot = one.door(ask.path)
+            if spot is not None:
+                try:
+                    reply = one.answer(ask, spot)
+                except Refused as refusal:
+                    self._note(one, spot, ask, refusal.reply)
+                    raise
+                self._note(one, spot, ask, reply)
+                return reply
+        raise refused(404, "nothing is published here")
 
-    def _mint(self, body: bytes) -> _Answer:
-        try:
-            request = MintRequest.from_json(body)
-            token = self._pretending(request.provider).mint(request)
-        except BadMessage as error:
-            raise _Refused(400, str(error)) from error
-        return _Answer(200, MintResponse(token=token).to_json())
+    def _note(self, provider: Pretend, spot: Spot, ask: Ask, reply: Reply) -> None:
+        self._stage.traffic.note(
+            provider=provider.name,
+            endpoint=spot.door,
+            method=ask.method,
+            path=ask.path,
+            asked=_parameters(ask),
+            status=reply.status,
+            answered=reply.told,
+            note=reply.note,
+        )
 
-    def _pretending(self, provider: str) -> Pretend:
-        if provider not in self._pretend:
-            raise BadMessage(f"no pretend provider {provider!r}; there are: {', '.join(self._pretend)}")
-        return self._pretend[provider]
+
+def _parameters(ask: Ask) -> Pairs:
+    """Give all parameters of a request for the log, as far as they can be read."""
+    try:
+        return (*read_parameters(ask.query), *(read_form(ask.body) if ask.is_form else ()))
+    except BadMessage:
+        return ()
 
 
-async def _json_body(scope: Scope, receive: Receive) -> bytes:
-    types = [value for name, value in scope["headers"] if name == b"content-type"]
-    if len(types) != 1 or types[0].partition(b";")[0].strip().lower() != b"application/json":
-        raise _Refused(415, "Content-Type must be application/json")
-    body, more = b"", True
+async def _read(scope: Scope, receive: Receive) -> Ask:
+    body, more = b"", scope["method"] not in ("GET", "HEAD")
     while more:
         event = await receive()
         body += event.get("body", b"")
         more = event.get("more_body", False)
         if len(body) > MAX_BODY:
-            raise _Refused(413, "the request is too long")
-    return body
+            raise refused(413, "the request is too long")
+    return Ask(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope.get("query_string", b"").decode("latin-1"),
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
+    )
 
 
-async def _send(send: Send, answer: _Answer, request_id: str, *, with_body: bool) -> None:
+async def _send(send: Send, reply: Reply, request_id: str, *, with_body: bool) -> None:
     headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(answer.body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
+        *reply.headers,
+        (b"content-length", str(len(reply.body)).encode()),
         (b"x-request-id", request_id.encode()),
     ]
-    if answer.allow:
-        headers.append((b"allow", answer.allow.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body if with_body else b""})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -19,9 +19,17 @@ class SigningRing:
         """Read the ring called `name` from `directory`, or make `at_first` keys; None keeps it in memory."""
         self._name = name
         self._directory = directory
-        self._keys = self._read()
-        for _ in range(at_first if not self._keys else 0):
-            self._add()
+        self._at_first = at_first
+        self._made: dict[int, RsaSigner] = {}
+
+    @property
+    def _keys(self) -> dict[int, RsaSigner]:
+        """Give the keys; they are read, or made, when somebody first asks: most providers of a test are never met."""
+        if not self._made:
+            self._made = self._read()
+            for number in range(1, self._at_first + 1 if not self._made else 0):
+                self._made[number] = self._new(number)
+        return self._made
 
     @property
     def published(self) -> tuple[RsaSigner, ...]:
@@ -35,21 +43,22 @@ class SigningRing:
 
     def rotate(self, *, withdraw: bool) -> None:
         """Make a new key that signs from now on; with `withdraw` the older ones are published no more."""
-        self._add()
+        number = max(self._keys) + 1
+        self._keys[number] = self._new(number)
         keep = 1 if withdraw else PUBLISHED_AT_MOST
         for number in sorted(self._keys)[:-keep]:
             del self._keys[number]
             if self._directory is not None:
                 self._file(self._directory, number).unlink(missing_ok=True)
 
-    def _add(self) -> None:
-        key, number = RsaSigner.generate(), max(self._keys, default=0) + 1
+    def _new(self, number: int) -> RsaSigner:
+        key = RsaSigner.generate()
         if self._directory is not None:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._file(self._directory, number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(key.to_pem())
-        self._keys[number] = key
+        return key
 
     def _read(self) -> dict[int, RsaSigner]:
         if self._directory is None:

@@ -12,7 +12,16 @@ from doorward.base.strict_json import NotStrictJson, decode_object
 MINT_PATH = "/_emulator/token"
 PEOPLE_PATH = "/_emulator/people"
 
-Fault = Literal["unpublished_key", "consumer_key", "wrong_audience", "not_yet_valid"]
+AUTHORIZE_PATH = "/_emulator/authorize-as"
+CLIENTS_PATH = "/_emulator/clients"
+FAULTS_PATH = "/_emulator/faults"
+LOG_PATH = "/_emulator/log"
+
+Fault = Literal[
+    "expired_token", "not_yet_valid", "wrong_audience", "wrong_issuer", "wrong_nonce", "no_nonce", "wrong_signature",
+    "unpublished_key", "consumer_key", "algorithm_none", "algorithm_hs256", "bad_c_hash", "bad_at_hash", "key_rotation",
+    "unverified_email", "subject_changed",
+]  # fmt: skip
 
 
 class BadMessage(ValueError):
@@ -59,11 +68,52 @@ class MintRequest(_Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     withdraw_keys: bool = False
     fault: Fault | None = None
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Give everything that is to be wrong, by the names of `faults`."""
+        flags = {"expired_token": self.expired, "unverified_email": self.unverified}
+        named = (name for name, is_on in flags.items() if is_on and name != self.fault)
+        return (*named, *((self.fault,) if self.fault else ()))
+
 
 class MintResponse(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A token in compact form."""
+    """A token in compact form; `secret` is the secret of a token of OAuth 1.0a."""
 
     token: str
+    secret: str = ""
+
+
+class AuthorizeAs(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Sign a person in without a browser: `url` is the address that the application sent its browser to."""
+
+    url: str
+    email: str
+    faults: tuple[str, ...] = ()
+
+
+class Authorized(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the browser would do next: get `url`, or post `fields` to it."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    fields: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show the method alone: the rest holds codes."""
+        return f"Authorized({self.method!r})"
+
+
+class SetFaults(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Faults for the next `count` sign-ins at a provider, None for all that follow; no faults switches them off.
+
+    `at_refresh` means the next refreshes in place of sign-ins. `slow_seconds` is how late `slow` is, for everybody.
+    """
+
+    provider: str
+    faults: tuple[str, ...] = ()
+    count: int | None = 1
+    at_refresh: bool = False
+    slow_seconds: float | None = None
 
 
 class Refusal(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
