@@ -1,7 +1,7 @@
 """Writes the pages of docs/ that are made from the code; run as scripts/docs. tests/test_documents.py compares them.
 
-Owns docs/errors.md, from the error catalogue; docs/settings.md comes from doorward.config.docs and docs/commands.md
-from doorward.cli.docs.
+Owns docs/errors.md, from the error catalogue; docs/settings.md and docs/auth-json.md come from doorward.config, and
+docs/commands.md from doorward.cli.docs.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from doorward import base
 from doorward.base.errors import ErrorRow, catalogue
 from doorward.cli import docs as commands
 from doorward.config.docs import render_docs
+from doorward.config.tree_docs import render_tree_docs
 
 ROOT = Path(__file__).resolve().parent.parent
 _OPENING = """\
@@ -26,6 +27,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "errors.md": errors_page(all_rows()),
         ROOT / "docs" / "settings.md": render_docs(),
+        ROOT / "docs" / "auth-json.md": render_tree_docs(),
         ROOT / "docs" / "commands.md": commands.render_docs(),
     }
 

@@ -15,7 +15,7 @@ from doorward.config.findings import Finding
 from doorward.config.sections_easyauth import ProviderSettings
 from doorward.config.tree_keys import CUSTOM, PROVIDERS, branch_of, keys_of
 from doorward.config.tree_paths import lies_below
-from doorward.config.tree_providers import Surroundings, plan_providers
+from doorward.config.tree_providers import ENTRA, Surroundings, plan_providers
 from doorward.config.tree_reading import TreeSource, TreeValues, read_tree
 from doorward.config.website_auth import WebsiteAuth, read_website_auth
 from doorward.identity.admission import Action
@@ -59,7 +59,7 @@ def plan_tree(
     if enabled:
         found = plan_providers(values, Surroundings(environment=environment, website=website, written=tables))
         values.findings += website.findings
-        _report_unfollowed(values)
+        _report_unfollowed(values, is_file=source.is_file)
     _hold_switch(values, website)
     plan = _plan(values, website, found, public_url)
     return Planned(plan=plan, values=values, findings=tuple(values.findings))
@@ -121,7 +121,7 @@ def _straight_to(values: TreeValues, found: Mapping[str, ProviderPlan], action: 
     if not wanted or not values.flag("platform", "enabled"):
         return only
     named = next((plan.name for plan in found.values() if wanted.lower() in _spellings(plan)), None)
-    if named is None:
+    if named is None and not values.spoiled:
         known = ", ".join(found) or "none is"
         if action == "RedirectToLoginPage":
             fix = f"Name one that is set up ({known}), or remove the key."
@@ -168,10 +168,14 @@ def _host_header(values: TreeValues) -> str:
     return values.text(*host) or "host"
 
 
-def _report_unfollowed(values: TreeValues) -> None:
+def _report_unfollowed(values: TreeValues, *, is_file: bool) -> None:
     """Report what is written and cannot be followed here; certificates are judged with their provider."""
+    pointer = ("platform", "configFilePath")
+    if is_file and values.text(*pointer):
+        what = "is not followed: this tree is itself such a file"
+        values.warn(SETTING_WITHOUT_EFFECT, pointer, what, "Name the file that counts in auth.file.")
     for path, found in tuple(values.found.items()):
-        if found.key.reason and found.value not in ("", None) and "registration" not in path:
+        if found.key.reason and found.value not in ("", None) and path[1] != ENTRA:
             values.warn(SETTING_WITHOUT_EFFECT, path, f"cannot be followed here: {found.key.reason}", "Remove it.")
 
 

@@ -26,7 +26,8 @@ What counts more comes first:
 2. environment variables `DOORWARD_<SECTION>__<KEY>`, without regard to case: lists are separated by commas, booleans
    are `true` or `false`. For every secret, and for `database.url`, the same name with `_FILE` at its end names a file
    that holds the value;
-3. `WEBSITE_AUTH_ENCRYPTION_KEY` and `WEBSITE_AUTH_SIGNING_KEY`, as App Service sets them;
+3. `WEBSITE_AUTH_ENCRYPTION_KEY`, `WEBSITE_AUTH_SIGNING_KEY` and the other `WEBSITE_AUTH_*` variables of App Service,
+   which lie over the auth tree; [The auth tree](auth-json.md) lists them;
 4. the file.
 
 An unknown key, section or variable is an error, never ignored; a variable without two underscores is one where two in
@@ -35,8 +36,9 @@ place of one would name a setting, and is else left to whoever set it, such as K
 Durations are `"60s"`, `"10m"`, `"8h"`, `"7d"` or `"hh:mm:ss"`, sizes `"512B"`, `"32KiB"`, `"1MiB"`. An address with
 `http:` is accepted on loopback only. Relative paths start at the current directory, not at the file that names them.
 
-Sections marked *Easy Auth* belong to the gateway and to sign-in, which this release does not have. They are checked
-like all others; asking for the gateway (`app.upstream`) or for sign-in (`[auth]`) is an error, the rest a warning.
+Sections marked *Easy Auth* belong to the gateway and to sign-in. The console is not part of this release; its section
+is checked like all others, and has no effect. The keys of App Service's own tree, below `[auth]` or in the file of
+`auth.file`, are in [The auth tree](auth-json.md): in it an unknown key is a warning.
 """
 
 

@@ -36,7 +36,7 @@ class AppSettings:
         UPSTREAMS,
         [],
         "Address of the application, or a list of addresses that requests are spread over. Leave it out to run "
-        "without a reverse proxy: forward-auth and the token service alone. With it, `[auth]` or `auth.file` is needed.",
+        "without a reverse proxy: forward-auth and the token service alone. It needs an auth tree.",
     )
     connect_timeout: float = row(
         duration(),

@@ -1,5 +1,6 @@
 """What `doorward config show` tells: every effective setting and where it came from, secrets masked."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from doorward.config.clouds import CloudRows
 from doorward.config.rows import Row, rows_of
 from doorward.config.sections_easyauth import ProviderSettings
 from doorward.config.settings import SECTIONS, Settings
+from doorward.config.tree_reading import setting_of
+from doorward.config.tree_showing import effective_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,19 @@ def show(settings: Settings) -> list[ShownSetting]:
                 shown += _members(settings, f"providers.{name}", settings.providers[name], ProviderSettings)
         else:
             shown += _members(settings, entry.name, getattr(settings, entry.name), entry.section)
+        if entry.name == "auth":
+            shown += _tree(settings)
     return shown
+
+
+def _tree(settings: Settings) -> Iterator[ShownSetting]:
+    """Give the auth tree, key by key."""
+    plan, values = settings.auth.plan, settings.auth.values
+    if plan is None or values is None:
+        return
+    for entry in effective_keys(values, plan):
+        text = entry.value if isinstance(entry.value, str) else json.dumps(entry.value, ensure_ascii=False)
+        yield ShownSetting(name=setting_of(entry.path), value=text, origin=entry.origin)
 
 
 def render_text(shown: Sequence[ShownSetting]) -> str:

@@ -66,9 +66,9 @@ def _key(path: str, kind: TreeKind, about: str, default: object = None, reason: 
     return TreeKey(path=tuple(path.split(".")), kind=kind, about=about, default=default, reason=reason)
 
 
-_STORE = "tokens are kept in the database of [database], sealed"
-_CERTIFICATE = "a certificate is given by client_certificate_file and client_key_file in [providers.aad]"
-_KEYS = "the keys are set in [secrets]"
+_STORE = "tokens are kept, sealed, in the database of `[database]`"
+_CERTIFICATE = "without `client_certificate_file` and `client_key_file` in `[providers.aad]`"
+_KEYS = "the keys are set in `[secrets]`"
 
 _FIRST: tuple[TreeKey, ...] = (
     _key("platform.enabled", BOOLEAN, "Whether anything is asked at all. Only a literal false turns it off; then "
@@ -79,7 +79,8 @@ _FIRST: tuple[TreeKey, ...] = (
          "itself such a file.", ""),
     _key("globalValidation.requireAuthentication", BOOLEAN, "Where no action is written: false is `AllowAnonymous`, "
          "all else `RedirectToLoginPage`. True beside `AllowAnonymous` is an error."),
-    _key("globalValidation.unauthenticatedClientAction", words(*ACTIONS), "What a request without credential gets."),
+    _key("globalValidation.unauthenticatedClientAction", words(*ACTIONS), "What a request without credential gets. "
+         "By default `RedirectToLoginPage`."),
     _key("globalValidation.redirectToProvider", STRING, "The provider that `RedirectToLoginPage` goes straight to. "
          "Without it the only provider, or a page to choose one.", ""),
     _key("globalValidation.excludedPaths", PATHS, "Paths that ask for nothing: exact ones, or prefixes with `/*` at "
@@ -127,8 +128,8 @@ _LAST: tuple[TreeKey, ...] = (
 _AAD: tuple[TreeKey, ...] = (
     _key("registration.openIdIssuer", URL, "Whose people may sign in: a tenant's issuer of version 1.0 or 2.0, or "
          "`common` or `organizations` in place of the tenant, which admits every tenant.", ""),
-    _key("registration.clientSecretCertificateThumbprint", STRING, "A certificate in place of a secret. Followed if "
-         "`client_certificate_file` is set in `[providers.aad]`.", "", _CERTIFICATE),
+    _key("registration.clientSecretCertificateThumbprint", STRING, "A certificate in place of a secret.", "",
+         _CERTIFICATE),
     _key("registration.clientSecretCertificateSubjectAlternativeName", STRING, "The same certificate, by name.", "",
          _CERTIFICATE),
     _key("registration.clientSecretCertificateIssuer", STRING, "Who issued it.", "", _CERTIFICATE),
@@ -182,10 +183,10 @@ _CUSTOM: tuple[TreeKey, ...] = (
          "bare name is one that a sign-in may hand on.", ()),
     _key("login.loginParameters", PAIRS_OR_NAMES, "The same, under the name that other providers have for it.", ()),
 )  # fmt: skip
-_STATIC_WEB_APPS: tuple[TreeKey, ...] = tuple(
-    _key(f"azureStaticWebApps.{path}", ANYTHING, "Sign-in by Static Web Apps.",
-         reason="that service exists in Azure alone")
-    for path in ("enabled", "registration.clientId")
+_STATIC_WEB_APPS: tuple[TreeKey, ...] = (
+    _key("azureStaticWebApps.enabled", ANYTHING, "Printed by App Service. Accepted, and nothing to do."),
+    _key("azureStaticWebApps.registration.clientId", ANYTHING, "Sign-in by Static Web Apps.",
+         reason="that service exists in Azure alone"),
 )  # fmt: skip
 
 

@@ -69,13 +69,14 @@ class Found:
 class TreeValues:
     """What the tree says, by path in canonical spelling; `names` are those of custom providers, with their places.
 
-    `branches` are the objects that are there, with their places.
+    `branches` are the objects that are there, with their places; `spoiled` are the paths whose value was refused.
     """
 
     root: Branch
     found: dict[Path, Found] = field(default_factory=dict[Path, Found])
     branches: dict[Path, str] = field(default_factory=dict[Path, str])
     findings: list[Finding] = field(default_factory=list[Finding])
+    spoiled: set[Path] = field(default_factory=set[Path])
 
     def value(self, *path: str) -> object:
         """Give the value at a path, else the default of its key, else None."""
@@ -116,7 +117,9 @@ class TreeValues:
         return cast("tuple[tuple[str, str], ...]", self.value(*path) or ())
 
     def refuse(self, row: ErrorRow, path: Path, what: str, fix: str) -> None:
-        """Find an error at a path; `what` is a predicate of it."""
+        """Find an error at a path; `what` is a predicate of it. What is refused around there already says enough."""
+        if any(path[: len(bad)] == bad or bad[: len(path)] == path for bad in self.spoiled):
+            return
         what = f"{shown_path(path)} {what}."
         self.findings.append(error(row, where=self.place(*path), setting=setting_of(path), what=what, fix=fix))
 
@@ -169,6 +172,7 @@ def _lay(values: TreeValues, entry: Laid) -> None:
         parsed = key.kind.parse(key.kind.from_text(entry.value))
     except Unsuitable as refusal:
         what = f"{entry.place} {refusal.what}."
+        values.spoiled.add(entry.path)
         values.findings.append(
             error(SETTING_INVALID, where=entry.place, setting=setting_of(entry.path), what=what, fix=refusal.fix)
         )
@@ -223,6 +227,7 @@ class _Walk:
 
     def _error(self, row: ErrorRow, path: Path, written: Path, what: str, fix: str) -> None:
         where = self.source.place(written)
+        self.values.spoiled.add(path)
         self.values.findings.append(error(row, where=where, setting=setting_of(path), what=what, fix=fix))
 
     def _unknown(self, path: Path, written: Path, branch: Branch) -> None:
