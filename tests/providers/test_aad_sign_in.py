@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from doorward.protocol.id_token import ISSUER, KEY_ISSUER, IdTokenRules, verify_id_token
-from doorward.protocol.jose import KeySet, read_compact
+from doorward.protocol.jose import read_compact
 from doorward.protocol.refusal import Check, TokenRefused
 from doorward.providers import ALL
 from doorward.providers.aad import CONSUMER_TENANT
-from doorward.providers.aad_sign_in import issuers_of, keys_of
+from doorward.providers.aad_sign_in import issuers_of, keys_of, twins_at
 from tests.support.entra import (
     CLIENT,
     CONSUMERS,
@@ -40,7 +40,7 @@ class Registration:
     configured: str
     issuer: str
     keys: str = "keys:g2"
-    keys_v2: KeySet | None = None
+    twins: bool = False
 
     def check(self, token: str, *, bearer: bool = False) -> None:
         """Verify a token as a sign-in does; raises `TokenRefused`."""
@@ -49,7 +49,7 @@ class Registration:
             issuer=issuers_of(self.issuer, self.configured),
             client_id=CLIENT,
             leeway=LEEWAY,
-            key_may_sign=keys_of(self.issuer, V2, self.keys_v2),
+            key_may_sign=keys_of(self.issuer, published()["keys:g2"].find(unverified.kid) if self.twins else ()),
             bearer=bearer,
         )
         verify_id_token(unverified, published()[self.keys].find(unverified.kid), rules, NOW)
@@ -62,8 +62,8 @@ COMMON_V1 = Registration(configured=f"{HOST}/common", issuer=V1, keys="keys:g1")
 WORK = Registration(configured=f"{HOST}/organizations/v2.0", issuer=V2)
 PERSONAL = Registration(configured=f"{HOST}/consumers/v2.0", issuer=CONSUMERS)
 PINNED = Registration(configured=OWN, issuer=V2)
-KNOWING = replace(ONE_V1, keys_v2=published()["keys:g2"])
-COMMON_KNOWING = replace(COMMON_V1, keys_v2=published()["keys:g2"])
+KNOWING = replace(ONE_V1, twins=True)
+COMMON_KNOWING = replace(COMMON_V1, twins=True)
 
 
 def of(tenant: str, version: str = V2) -> dict[str, object]:
@@ -80,6 +80,7 @@ def by_consumer(body: dict[str, object]) -> str:
 PASSING: dict[str, tuple[Registration, str]] = {
     "own tenant": (ONE, mint(of(TENANT))),
     "own tenant, version 1.0": (ONE_V1, mint(of(TENANT, V1))),
+    "personal account, version 1.0": (COMMON_KNOWING, by_consumer(of(CONSUMER_TENANT, V1))),
     "own tenant, version 1.0, key known to version 2.0": (KNOWING, mint(of(TENANT, V1))),
     "any tenant": (COMMON, mint(of(STRANGERS_TENANT))),
     "any tenant, version 1.0": (COMMON_V1, mint(of(STRANGERS_TENANT, V1))),
@@ -151,11 +152,29 @@ def test_a_tenant_without_tid() -> None:
     verify_id_token(token, key_set(signer("shared").jwk()).find(token.kid), rules, NOW)
 
 
+KEYS = f"{HOST}/common/discovery"
+TWINS = [
+    (OWN_V1, f"{KEYS}/keys", f"{KEYS}/v2.0/keys"),
+    (V1, f"{KEYS}/keys", f"{KEYS}/v2.0/keys"),
+    (OWN, f"{KEYS}/v2.0/keys", ""),
+    (OWN_V1, "https://keys.example.com/v1", ""),
+    ("https://adfs.contoso.com/adfs", "https://adfs.contoso.com/adfs/discovery/keys", ""),
+    ("", "", ""),
+]
+
+
+@pytest.mark.parametrize(("issuer", "keys", "twins"), TWINS)
+def test_where_version_2_tells_of_the_same_keys(issuer: str, keys: str, twins: str) -> None:
+    """The keys of Microsoft's version 1.0 issuers have twins in version 2.0; nobody else's have."""
+    assert twins_at(issuer, keys) == twins
+    assert ALL["aad"].twin_keys(issuer, keys) == twins
+
+
 def test_the_specification_carries_the_rules() -> None:
     """What signs people in finds both rules in the provider's specification."""
     spec = ALL["aad"]
     assert spec.issuer_rule(V2, f"{HOST}/common/v2.0").admits(of(TENANT))
-    rule = spec.key_rule(V2)
+    rule = spec.key_rule(V2, ())
     assert rule is not None
     consumer = key_set(signer("consumer").jwk(CONSUMERS)).find(signer("consumer").kid)[0]
     assert not rule(consumer, of(TENANT))

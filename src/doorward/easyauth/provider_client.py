@@ -266,19 +266,21 @@ class OAuth2Flow:
         access_token: str | None = None,
         subject: str | None = None,
     ) -> VerifiedClaims:
-        rules = IdTokenRules(
-            issuer=plan.spec.issuer_rule(endpoints.issuer, plan.endpoints.issuer),
-            client_id=plan.client_id,
-            leeway=LEEWAY,
-            nonce=nonce,
-            code=code,
-            access_token=access_token,
-            subject=subject,
-            key_may_sign=plan.spec.key_rule(endpoints.issuer),
-        )
+        find = self._parts.keys.find
         try:
             token = read_compact(text)
-            keys = await self._parts.keys.find(endpoints.jwks_uri, token.kid)
+            keys = await find(endpoints.jwks_uri, token.kid)
+            twins_at = plan.spec.twin_keys(endpoints.issuer, endpoints.jwks_uri)
+            rules = IdTokenRules(
+                issuer=plan.spec.issuer_rule(endpoints.issuer, plan.endpoints.issuer),
+                client_id=plan.client_id,
+                leeway=LEEWAY,
+                nonce=nonce,
+                code=code,
+                access_token=access_token,
+                subject=subject,
+                key_may_sign=plan.spec.key_rule(endpoints.issuer, await find(twins_at, token.kid) if twins_at else ()),
+            )
             return verify_id_token(token, keys, rules, self._parts.clock.now())
         except TokenRefused as refused:
             raise _token_refusal(plan, refused) from refused

@@ -5,17 +5,17 @@ Owns which issuers count: those of one tenant, or of every tenant where the regi
 between a key and the tenants that it may speak for.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from doorward.base.text import guid
 from doorward.identity.claims import EMAIL, NAME, OBJECT_ID, UPN
 from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
-from doorward.protocol.jose import KeySet, ProviderKey
+from doorward.protocol.jose import ProviderKey
 from doorward.providers.aad import CONSUMER_TENANT, TENANT_MARK, Authority, Signer, may_speak_for
 from doorward.providers.spec import Endpoints, ProviderSpec
 
-_ISSUER_V1 = re.compile(r"https?://[^/]+/[^/]+/")  # https://sts.windows.net/<tenant>/
+_ISSUERS_V1 = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
+_KEYS_V1, _KEYS_V2 = "/discovery/keys", "/discovery/v2.0/keys"
 
 
 def issuers_of(issuer: str, configured: str) -> IssuerRule:
@@ -47,26 +47,29 @@ def _tenant_in(address: str) -> str | None:
     return next((tenant for segment in address.split("/") if (tenant := guid(segment))), None)
 
 
-def keys_of(issuer: str, issuer_v2: str | None = None, keys_v2: KeySet | None = None) -> KeyRule:
+def keys_of(issuer: str, twins: Iterable[ProviderKey] = ()) -> KeyRule:
     """Give the rule for the keys of an issuer: a key that is published for one tenant speaks for no other.
 
-    For an issuer of version 1.0, whose keys say nothing of themselves, `issuer_v2` and `keys_v2` are those of the same
-    cloud's version 2.0, where they are known (token-exchange reference 2.3).
+    The keys of version 1.0 say nothing of themselves; `twins` are what version 2.0 publishes under the same `kid`, and
+    one that is listed there under a fixed issuer may sign for that tenant only (token-exchange reference 2.3).
     """
-    authority = Authority(
-        cloud="",
-        version="1.0" if _ISSUER_V1.fullmatch(issuer) else "2.0",
-        issuer=issuer,
-        keys="",
-        issuer_v2=issuer_v2,
-        keys_v2=None,
-    )
+    authority = Authority(cloud="", version="2.0", issuer=issuer, keys="", issuer_v2=None, keys_v2=None)
+    fixed = {_tenant_in(twin.issuer) for twin in twins if twin.issuer is not None} - {None}
 
     def may_sign(key: ProviderKey, claims: Mapping[str, object]) -> bool:
         tenant = guid(claims.get("tid")) or ""
-        return may_speak_for(Signer(authority=authority, key=key, keys_v2=keys_v2), tenant)
+        return fixed <= {tenant} and may_speak_for(Signer(authority=authority, key=key, keys_v2=None), tenant)
 
     return may_sign
+
+
+def twins_at(issuer: str, keys: str) -> str:
+    """Give where version 2.0 publishes the keys of a version 1.0 issuer, empty where there is nothing to be had.
+
+    Only Microsoft's own issuers: a federation server of one's own has keys at the like address, and no version 2.0.
+    """
+    is_version_1 = issuer.startswith(_ISSUERS_V1) and keys.endswith(_KEYS_V1)
+    return f"{keys.removesuffix(_KEYS_V1)}{_KEYS_V2}" if is_version_1 else ""
 
 
 SPEC = ProviderSpec(
@@ -86,6 +89,7 @@ SPEC = ProviderSpec(
     principal_field="oid",
     issuer_rule=issuers_of,
     key_rule=keys_of,
+    twin_keys=twins_at,
     issuer_from_document=True,  # one document speaks for every tenant, or calls a tenant by its GUID
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,

@@ -3,12 +3,13 @@
 A provider is one file with one `SPEC` of this type; `providers.ALL` finds them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from doorward.identity.claims import NAME
 from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
+from doorward.protocol.jose import ProviderKey
 from doorward.providers.mapping import MapClaims, Raw, map_token
 
 __all__ = ["Endpoints", "Kind", "LoginName", "ProviderSpec", "Raw"]
@@ -59,7 +60,9 @@ class ProviderSpec:
     `id_token_signed` says that identity comes from an id_token, else from the profile at `userinfo_endpoint`.
 
     Believing: `issuer_rule` gives the issuers that count, from the issuer that discovery or the settings name and the
-    configured one; `key_rule` gives, from the former, which of the provider's keys may sign for whom.
+    configured one; `key_rule` gives, from the former, which of the provider's keys may sign for whom. `twin_keys`
+    gives, from that issuer and the address of its keys, where a second document tells more of the same keys; what it
+    has under the token's `kid` is `key_rule`'s other argument.
     `issuer_from_document` says that a discovery document may name another issuer than the configured one.
 
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
@@ -85,7 +88,8 @@ class ProviderSpec:
     subject_field: str = "sub"
     principal_field: str = ""
     issuer_rule: Callable[[str, str], IssuerRule] = lambda issuer, _configured: issuer_is(issuer)
-    key_rule: Callable[[str], KeyRule | None] = lambda _issuer: None
+    key_rule: Callable[[str, Iterable[ProviderKey]], KeyRule | None] = lambda _issuer, _twins: None
+    twin_keys: Callable[[str, str], str] = lambda _issuer, _keys: ""
     issuer_from_document: bool = False
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()

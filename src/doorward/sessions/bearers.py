@@ -126,12 +126,14 @@ class ProviderBearers:
         if not isinstance(token.unverified_claims.get("iss"), str) or not issuer.admits(token.unverified_claims):
             raise _OfAnother
         keys = await self._keys.find(endpoints.jwks_uri, token.kid)
+        twins_at = plan.spec.twin_keys(endpoints.issuer, endpoints.jwks_uri)
+        twins = await self._keys.find(twins_at, token.kid) if twins_at else ()
         rules = IdTokenRules(
             issuer=issuer,
             client_id=plan.client_id,
             audiences=plan.audiences,
             leeway=self._leeway,
-            key_may_sign=plan.spec.key_rule(endpoints.issuer),
+            key_may_sign=plan.spec.key_rule(endpoints.issuer, twins),
             bearer=True,
         )
         return verify_id_token(token, keys, rules, self._clock.now())
