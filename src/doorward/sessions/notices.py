@@ -15,7 +15,7 @@ from doorward.sessions.memory import Memory
 from doorward.store import Cursor, Row, Store, sessions
 from doorward.store.sql import unavailable
 
-FRESH_SECONDS = 1.0
+FRESH_SECONDS = 0.9
 PATIENCE = 2.0
 """For how many seconds a reading is waited for: requests wait with it."""
 
