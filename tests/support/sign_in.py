@@ -354,6 +354,7 @@ async def entrance(
     site: str = SITE,
     profile: str = "current",
     call_timeout: float = 5.0,
+    https_site: str | None = None,
     plans: dict[str, dict[str, Any]] | None = None,
 ) -> AsyncGenerator[Entrance]:
     """Serve our endpoints with these providers, all of them the pretend one; `turn` changes the plan."""
@@ -395,7 +396,7 @@ async def entrance(
         )
         sign_in = SignIn(parts)
         routes = [*api.routes(parts, sign_in), *_protected(sign_in, trust, plan)]
-        listener = await stack.enter_async_context(serving(routes, envelopes=api.envelopes(plan, None)))
+        listener = await stack.enter_async_context(serving(routes, envelopes=api.envelopes(plan, https_site)))
         yield Entrance(provider, listener, parts, sign_in, store, clock, keys, discovery)
 
 

@@ -192,7 +192,8 @@ class Callback:
         """Give where to go, judged once more: the settings may have changed since the sign-in began."""
         pending = coming.pending
         target = pending.target if pending is not None else target_in(coming.response.state)
-        if not target or not allowed_target(target, coming.site, self._parts.plan.allowed_targets):
+        target = allowed_target(target or "", coming.site, self._parts.plan.allowed_targets)
+        if target is None:
             return f"{self._parts.plan.api_prefix}/login/complete"
         return target if pending is None else with_fragment(target, coming.visit.raw_headers, pending.nonce)
 

@@ -74,7 +74,8 @@ class SignIn:
         if target is None:
             return None
         parts = self._parts
-        if len(target) > MAX_TARGET or not allowed_target(target, parts.site(visit), parts.plan.allowed_targets):
+        target = allowed_target(target, parts.site(visit), parts.plan.allowed_targets)
+        if target is None or len(target) > MAX_TARGET:
             raise DoorwardError(TARGET_NOT_ALLOWED)
         if not target.startswith("/") and urlsplit(target).scheme.lower() not in {"http", "https"}:
             raise DoorwardError(SESSION_MODE_UNSUPPORTED, reason="the target is an application")
@@ -103,8 +104,9 @@ class SignIn:
         """Give the first address that a browser may be led back to: with its query, without it, the site itself."""
         asked = f"{visit.path}?{visit.query}" if visit.query else visit.path
         for candidate in (target or asked, visit.path):
-            if len(candidate) <= MAX_TARGET and allowed_target(candidate, site, self._parts.plan.allowed_targets):
-                return candidate
+            allowed = allowed_target(candidate, site, self._parts.plan.allowed_targets)
+            if allowed is not None and len(allowed) <= MAX_TARGET:
+                return allowed
         return "/"
 
     # --- what all of them share --------------------------------------------------------------------------------

@@ -68,9 +68,9 @@ class Logout:
         except ValueError:
             return self._landing
         named = [value for name, value in pairs if name in TARGET_NAMES]
-        if len(set(named)) != 1 or not allowed_target(named[0], parts.site(visit), parts.plan.allowed_targets):
+        if len(set(named)) != 1:
             return self._landing
-        return named[0]
+        return allowed_target(named[0], parts.site(visit), parts.plan.allowed_targets) or self._landing
 
     async def _provider_address(self, session: Session | None, visit: Visit, target: str) -> str | None:
         """Give where to sign out at the provider of the session, which then leads to `target`."""
