@@ -2,11 +2,13 @@
 
 import asyncio
 
+from doorward.accounts.sweep import PATIENCE, Broom
 from doorward.base.clock import FrozenClock
 from doorward.sessions.nonce import PendingSignIn
 from doorward.sessions.rules import REFRESH_EXTENSION
 from doorward.sessions.sweep import KEEP_CHANGES, sweep_sessions
 from doorward.store import Sql
+from doorward.store.common_time import CommonTime
 from tests.support.sessions import LIFETIME, NOW, Replica, person
 
 EIGHT_HOURS = 8 * 3600.0
@@ -57,3 +59,14 @@ async def test_used_nonces_stay_until_they_have_expired(one: Replica) -> None:
     assert await sweep_sessions(one.store, NOW + LIFETIME + 3600, REFRESH_EXTENSION) == 0
     assert await sweep_sessions(one.store, NOW + LIFETIME + 3601, REFRESH_EXTENSION) == 1
     assert await _count(one, "used_nonces") == 0
+
+
+async def test_a_clock_that_may_be_wrong_ends_no_session(one: Replica, clock: FrozenClock) -> None:
+    """Sessions are swept with everything else, and not before the clock is believed."""
+    broom = Broom(
+        one.store, clock, CommonTime(one.store, clock), lambda now: sweep_sessions(one.store, now, REFRESH_EXTENSION)
+    )
+    await one.desk.start(person(), NOW - 30 * 86400)
+    assert await broom.sweep(0) == 0
+    clock.advance(PATIENCE)
+    assert await broom.sweep(0) == 1

@@ -6,6 +6,8 @@ month ahead every session would else be gone before anybody set the clock.
 
 import logging
 import math
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from doorward.base.clock import Clock
 from doorward.store import Cursor, Sql, Store, audit, signing_keys, tokens
@@ -17,6 +19,9 @@ JUMP = 3600.0
 _MAX_BATCHES = 200
 _log = logging.getLogger("doorward.store")
 
+Sweep: TypeAlias = Callable[[float], Awaitable[int]]
+"""Deletes what has expired before a time, in seconds since the epoch; gives the number of rows."""
+
 
 class Broom:
     """Sweeps for one process, unless its clock may be wrong.
@@ -26,24 +31,26 @@ class Broom:
     under the same clock it is believed.
     """
 
-    def __init__(self, store: Store, clock: Clock, common_time: CommonTime) -> None:
-        """Begin to watch `clock`; of it and `common_time` the earlier is followed."""
+    def __init__(self, store: Store, clock: Clock, common_time: CommonTime, *further: Sweep) -> None:
+        """Begin to watch `clock`; of it and `common_time` the earlier is followed. `further` are swept as well."""
         self._store = store
         self._clock = clock
         self._common_time = common_time
+        self._further = further
         self._began_at = clock.now()
         self._seen = (clock.now(), clock.monotonic())
         self._not_before: float | None = None
 
-    async def sweep(self, keep_audit: float) -> int:
-        """Sweep as `sweep` does, with nothing deleted while the clock may be wrong."""
+    async def sweep(self, keep_audit: float, further: Sequence[Sweep] = ()) -> int:
+        """Sweep as `sweep` does, and as `further` say, with nothing deleted while the clock may be wrong."""
         if self._not_before is None:
             self._not_before = await self._judge_start()
         self._note_leap()
         if self._clock.monotonic() < self._not_before:
             return 0
-        now = self._clock.now()
-        return await sweep(self._store, min(now, self._common_time.of(now)), keep_audit)
+        shown = self._clock.now()
+        now = min(shown, self._common_time.of(shown))
+        return await sweep(self._store, now, keep_audit) + sum([await further(now) for further in self._further])
 
     async def _judge_start(self) -> float:
         row = await self._store.read(lambda cursor: cursor.one(audit.NEWEST, self._began_at))

@@ -9,7 +9,7 @@ Where both tokens are present both must be good, and the session token speaks.
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from doorward.base.clock import Clock
@@ -47,13 +47,8 @@ class Bearers:
     passes_foreign: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The credentials of a request; a foreign bearer is one that is handed on to the application."""
-
-    session_token: bytes | None = field(default=None, repr=False)
-    bearer: bytes | None = field(default=None, repr=False)
-    cookie: str | None = field(default=None, repr=False)
+_Shown: TypeAlias = tuple[bytes | None, bytes | None, str | None]
+"""The credentials of a request: session token, bearer, cookie. A plain tuple, since one is made for each request."""
 
 
 class Gate:
@@ -83,14 +78,13 @@ class Gate:
             shown = self._look(visit)
         except DoorwardError as refusal:
             return _refused(refusal)
-        if shown is None:
-            return ANONYMOUS
-        if shown.session_token is None and shown.bearer is None:
-            return ANONYMOUS if shown.cookie is None else self._desk.known_caller(shown.cookie)
-        bearer = None if shown.bearer is None else self._known_bearer(shown.bearer)
-        if shown.bearer is not None and bearer is None:
-            return None
-        return bearer if shown.session_token is None else self._known_by_token(shown.session_token)
+        token, bearer, cookie = shown
+        if token is None and bearer is None:
+            return ANONYMOUS if cookie is None else self._desk.known_caller(cookie)
+        known = None if bearer is None else self._known_bearer(bearer)
+        if token is None or (bearer is not None and known is None):
+            return known
+        return self._known_by_token(token)
 
     def _known_by_token(self, token: bytes) -> Caller | None:
         if not self._desk.notices.are_fresh():
@@ -112,20 +106,17 @@ class Gate:
         Raises `DoorwardError` for what is no fault of the caller's: `store_unavailable`, `keys_unavailable`.
         """
         try:
-            shown = self._look(visit)
-            if shown is None:
-                return ANONYMOUS
-            bearer = None if shown.bearer is None else await self._by_bearer(shown.bearer)
-            if shown.session_token is not None:
-                return await self._by_session_token(shown.session_token)
+            token, bearer, cookie = self._look(visit)
+            caller = None if bearer is None else await self._by_bearer(bearer)
+            if token is not None:
+                return await self._by_session_token(token)
         except DoorwardError as refusal:
             if refusal.row.status >= 500:
                 raise
             return _refused(refusal)
-        if bearer is not None:
-            return bearer
-        found = None if shown.cookie is None else await self._desk.find_caller(shown.cookie)
-        return ANONYMOUS if found is None else found
+        if caller is None and cookie is not None:
+            caller = await self._desk.find_caller(cookie)
+        return ANONYMOUS if caller is None else caller
 
     async def recognise_late(self, visit: Visit) -> Caller:
         """Give the caller for a refresh: a session's credential counts for the grace after its end as well.
@@ -133,19 +124,17 @@ class Gate:
         Raises as `recognise` does.
         """
         try:
-            shown = self._look(visit)
-            if shown is None:
-                return ANONYMOUS
-            bearer = None if shown.bearer is None else await self._by_bearer(shown.bearer)
-            if shown.session_token is not None:
-                return await self._read_session_token(shown.session_token, self._desk.rules.extension)
+            token, bearer, cookie = self._look(visit)
+            caller = None if bearer is None else await self._by_bearer(bearer)
+            if token is not None:
+                return await self._read_session_token(token, self._desk.rules.extension)
         except DoorwardError as refusal:
             if refusal.row.status >= 500:
                 raise
             return _refused(refusal)
-        if bearer is not None:
-            return bearer
-        session = None if shown.cookie is None else await self._desk.find_late(shown.cookie)
+        if caller is not None:
+            return caller
+        session = None if cookie is None else await self._desk.find_late(cookie)
         if session is None:
             return ANONYMOUS
         return Caller(credential=Recognised(via=Via.COOKIE, principal=session.principal), session=session)
@@ -187,8 +176,8 @@ class Gate:
 
     # --- what the request shows --------------------------------------------------------------------------------------
 
-    def _look(self, visit: Visit) -> _Shown | None:
-        """Give the credentials of a request, None without any; raises `DoorwardError` (`malformed_request`)."""
+    def _look(self, visit: Visit) -> _Shown:
+        """Give the credentials of a request; raises `DoorwardError` (`malformed_request`)."""
         tokens: list[bytes] = []
         authorizations: list[bytes] = []
         has_cookies = False
@@ -205,12 +194,9 @@ class Gate:
         bearer = _bearer(authorizations[0]) if authorizations else None
         token = tokens[0].strip() if tokens else None
         if bearer is not None and self._is_foreign(bearer):
-            # It is not for us: the request goes on as it came, and without identity.
-            return None if token is None else _Shown(session_token=token)
-        cookie = session_cookie_value(visit.raw_headers) if has_cookies else None
-        if token is None and bearer is None and cookie is None:
-            return None
-        return _Shown(token, bearer, cookie)
+            # It is not for us: the request goes on as it came, and a cookie lends it no identity.
+            return token, None, None
+        return token, bearer, session_cookie_value(visit.raw_headers) if has_cookies else None
 
     def _is_foreign(self, bearer: bytes) -> bool:
         return (

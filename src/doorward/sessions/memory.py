@@ -16,7 +16,7 @@ MOST_BYTES = 256 << 20
 _OVERHEAD = 1024
 
 
-class Kind(Enum):
+class Kind(bytes, Enum):
     """Which credential a digest is of: the same text means another thing in another place."""
 
     COOKIE = b"cookie "
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 def key_of(kind: Kind, credential: bytes) -> bytes:
     """Give the key under which a credential is remembered."""
-    return hashlib.sha256(kind.value + credential).digest()
+    return hashlib.sha256(kind + credential).digest()
 
 
 class Memory:
