@@ -90,8 +90,8 @@ def refuse_by_policy(
     """Give the first rule that refuses the caller, or None when all of them hold; every row is 403.
 
     `raw` are the verified claims as the provider issued them, or the profile. `emails` are the addresses that the
-    provider vouches for (`ProviderSpec.vouched_emails`). `checks_application` is for bearers and client-directed sign-in: an
-    id_token of a browser's sign-in names no calling application (interface, section 7).
+    provider vouches for (`ProviderSpec.vouched_emails`). `checks_application` is for bearers and client-directed
+    sign-in: an id_token of a browser's sign-in names no calling application (interface, section 7).
     """
     if policy.tenants and not _holds(raw.get("tid"), policy.tenants):
         return TENANT_NOT_ADMITTED
