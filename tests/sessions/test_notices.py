@@ -114,3 +114,29 @@ async def test_one_reading_serves_all_who_wait(one: Replica, clock: FrozenClock)
     found = await asyncio.gather(*(one.desk.find(cookie) for _ in range(50)))
     assert all(found)
     assert readings == 1
+
+
+async def test_in_the_background_changes_are_read_again_and_again(
+    one: Replica, two: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that reads in the background forgets what ended elsewhere without being asked; an outage is survived."""
+    monkeypatch.setattr(notices, "READ_SECONDS", 0.001)
+    cookie, session = await one.desk.start(person(), NOW)
+    assert await two.desk.find(cookie)
+    running = asyncio.create_task(two.desk.notices.run())
+    await one.desk.end(session.id, NOW)
+    for _ in range(5000):
+        if two.desk.known(cookie) is None:
+            break
+        await asyncio.sleep(0.001)
+    assert two.desk.known(cookie) is None
+    await two.store.close()
+    for _ in range(5000):
+        if two.desk.notices.is_away:
+            break
+        await asyncio.sleep(0.001)
+    assert two.desk.notices.is_away
+    assert not running.done()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

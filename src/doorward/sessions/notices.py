@@ -7,6 +7,7 @@ give, and nobody else is let in (interface, `easyauth.store_grace`).
 
 import asyncio
 import math
+from contextlib import suppress
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
@@ -15,6 +16,7 @@ from doorward.sessions.memory import Memory
 from doorward.store import Cursor, Row, Store, sessions
 from doorward.store.sql import unavailable
 
+READ_SECONDS = 0.4
 FRESH_SECONDS = 0.9
 PATIENCE = 2.0
 """For how many seconds a reading is waited for: requests wait with it."""
@@ -58,6 +60,13 @@ class Notices:
             self._reading = asyncio.create_task(self._take(), name="doorward-session-notices")
             self._reading.add_done_callback(self._landed)
         await asyncio.shield(self._reading)
+
+    async def run(self) -> None:
+        """Take notice again and again until cancelled, so that no request has to wait for a reading."""
+        while True:
+            with suppress(DoorwardError):  # whoever asks for an unknown session reports the outage
+                await self.take()
+            await asyncio.sleep(READ_SECONDS)
 
     def forget(self, session_id: str) -> None:
         """Forget a session that this process has just changed itself."""
