@@ -102,3 +102,30 @@ CHECK_INCOMPLETE = _row(
     "both. The files below deploy/ show how.",
     "warning",
 )
+
+# --- the application behind us -----------------------------------------------------------------------------------
+
+APP_UNREACHABLE = _row(
+    "app_unreachable",
+    502,
+    "The application does not answer",
+    "No connection to any address in app.upstream could be opened, or the application closed it without an answer.",
+    "See whether the application runs and listens at app.upstream; the log line of this request has the reason.",
+    "warning",
+)
+APP_ANSWER_UNREADABLE = _row(
+    "app_answer_unreadable",
+    502,
+    "The application's answer cannot be read",
+    "What the application sent is no HTTP/1.1 answer, or could be read in two ways.",
+    "See that app.upstream speaks plain HTTP/1.1, and that its answers have one Content-Length or are chunked.",
+    "warning",
+)
+APP_TIMEOUT = _row(
+    "app_timeout",
+    504,
+    "The application takes too long",
+    "The application did not begin its answer within app.response_timeout.",
+    "See what the application does for this request, or raise app.response_timeout.",
+    "warning",
+)

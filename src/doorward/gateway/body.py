@@ -25,6 +25,7 @@ class Framing(Protocol):
 
     is_over: bool
     trailers: Fields
+    ends_with_connection: bool
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Take bytes as they come: gives what of the body they bring, and what follows behind its end.
@@ -38,12 +39,13 @@ class Framing(Protocol):
 class Sized:
     """A body of known length, in bytes."""
 
-    __slots__ = ("is_over", "left", "trailers")
+    __slots__ = ("ends_with_connection", "is_over", "left", "trailers")
 
     def __init__(self, length: int) -> None:
         """Expect `length` bytes."""
         self.left = length
         self.is_over = length == 0
+        self.ends_with_connection = False
         self.trailers: Fields = ()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
@@ -59,10 +61,11 @@ class Sized:
 class UntilClose:
     """A body that ends with its connection."""
 
-    __slots__ = ("is_over", "trailers")
+    __slots__ = ("ends_with_connection", "is_over", "trailers")
 
     def __init__(self) -> None:
         """Expect any number of bytes."""
+        self.ends_with_connection = True
         self.is_over = False
         self.trailers: Fields = ()
 
@@ -75,10 +78,12 @@ class UntilClose:
 class Chunked:
     """A body in chunks, and the trailers behind it."""
 
-    __slots__ = ("_begun", "_fields", "_in_trailers", "_left", "_trailer_bytes", "is_over", "trailers")
+    __slots__ = ("_begun", "_fields", "_in_trailers", "_left", "_trailer_bytes", "ends_with_connection", "is_over",
+                 "trailers")  # fmt: skip
 
     def __init__(self) -> None:
         """Expect the size of a chunk."""
+        self.ends_with_connection = False
         self._begun = b""  # a line, or the end of a chunk, of which a part has come
         self._left = 0  # bytes until the end of the present chunk, its line end included
         self._in_trailers = False

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast, final
 from doorward.gateway.answering import GO_AHEAD, Answerer, whole_answer
 from doorward.gateway.head import Head, Unreadable
 from doorward.gateway.intake import Intake
-from doorward.gateway.patience import DRAINING_WRITE_SECONDS, LINGER_BYTES, LINGER_SECONDS, SPARE_SECONDS, Stall
+from doorward.gateway.patience import LINGER_BYTES, LINGER_SECONDS, Patience, Phase
 from doorward.identity.visit import Scheme
 from doorward.inbound.bare import bare_answer
 from doorward.inbound.crowd import Crowd
@@ -43,9 +43,8 @@ class Connection(asyncio.Protocol):
         self._intake = Intake(crowd.limits.head_bytes)
         self._head: Head | None = None  # of the request that is being answered
         self._answerer: Answerer | None = None
-        self._since = self._loop.time()  # when we began to wait for what is due from the client
+        self._patience = Patience(crowd.limits, self._loop.time())
         self._is_head_timed = False
-        self._stall = Stall()
         self._left_to_throw = -1  # bytes of a body that nobody reads, before the connection is closed
         self._has_served = False
         self._is_advancing = False
@@ -131,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._is_advancing = False
         if self._head is None and intake.is_head_begun and not self._is_head_timed:
             self._is_head_timed = True
-            self._since = self._loop.time()
+            self._patience.since = self._loop.time()
         self._read_or_not()
 
     def _begin(self, head: Head) -> None:
@@ -142,7 +141,7 @@ class Connection(asyncio.Protocol):
         answerer = self._answerer = self._answering(self, head)
         answerer.start()
         if head.has_body:
-            self._since = self._loop.time()
+            self._patience.since = self._loop.time()
             data, self._intake.ahead = self._intake.ahead, b""
             if data:
                 self._take_body(data)
@@ -170,7 +169,7 @@ class Connection(asyncio.Protocol):
             if self._intake.framing is None or self._left_to_throw < 0:
                 self.close()
         elif self._intake.framing is None:
-            self._since = self._loop.time()
+            self._patience.since = self._loop.time()
 
     def _read_or_not(self) -> None:
         """Read on, unless more has come than can be looked at now."""
@@ -200,17 +199,14 @@ class Connection(asyncio.Protocol):
         if not self._is_over:
             self.transport.write(data)
 
-    def ends_with_this(self) -> bool:
+    def ends_with_this(self, *, certainly: bool = False) -> bool:
         """Say whether the answer that begins now is the connection's last, so that it can say so."""
         self._has_begun = True
         # Whoever waits for a go-ahead that never comes may send the body all the same, or the next request.
-        if (
-            self._intake.framing is not None
-            and cast("Head", self._head).expects_go_ahead
-            and not self._is_told_to_go_ahead
-        ):
+        waits = cast("Head", self._head).expects_go_ahead and not self._is_told_to_go_ahead
+        rest = self._intake.rest
+        if certainly or self._is_draining or (rest and waits) or rest > MAX_AHEAD:
             self._is_last = True
-        self._is_last = self._is_last or self._is_draining
         return self._is_last
 
     def answer(self, reply: Reply) -> None:
@@ -239,7 +235,7 @@ class Connection(asyncio.Protocol):
 
     def be_patient(self) -> None:
         """Count the time for the rest of the body from now."""
-        self._since = self._loop.time()
+        self._patience.since = self._loop.time()
 
     def finish(self) -> None:
         """Go on behind a request whose answer has been written."""
@@ -248,13 +244,20 @@ class Connection(asyncio.Protocol):
         self._has_served = True
         if self._is_over:
             return
-        self._since = self._loop.time()
+        self._patience.since = self._loop.time()
         if self._is_last or self._is_draining:
             self._close_behind_body()
         elif self._intake.has_ended and not self._intake.ahead:
             self.close()
         else:
             self._advance()
+
+    def surrender(self) -> bytes:
+        """Leave the bytes to somebody who speaks another protocol; gives those that have come already."""
+        ahead, self._intake.ahead = self._intake.ahead, b""
+        self._is_body_held = False
+        self._read_or_not()
+        return ahead
 
     def close(self) -> None:
         """End the connection when all that was written is sent."""
@@ -270,34 +273,26 @@ class Connection(asyncio.Protocol):
 
     def end_if_late(self, now: float) -> None:
         """End the connection if its client takes too long to send a request or to take an answer."""
-        seconds = self._crowd.limits.write_seconds
-        if self._stall.lasts(
-            self.transport, now, min(seconds, DRAINING_WRITE_SECONDS) if self._is_draining else seconds
-        ):
+        if self._patience.is_stalled(self.transport, now, is_draining=self._is_draining):
             log.info("http.stalled", extra={"facts": {"address": self.peer}})
             self.cut()
             return
         if self._answerer is not None:
             self._answerer.end_if_late(now)
-        if not self._is_over and self._can_write:
-            self._end_if_slow(now - self._since)
-
-    def _end_if_slow(self, waited: float) -> None:
-        limits = self._crowd.limits
-        if self._intake.framing is not None:
-            if not self._is_body_held and waited > limits.body_seconds:
-                self._refuse(HTTPStatus.REQUEST_TIMEOUT)
-        elif self._head is not None:
+        if self._is_over or not self._can_write:
             return
-        elif self._is_head_timed:
-            if waited > limits.head_seconds:
+        if self._intake.framing is not None:
+            if not self._is_body_held and self._patience.is_out(Phase.BODY, now):
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
-        elif waited > (limits.idle_seconds if self._has_served else limits.head_seconds):
+        elif self._head is None and self._intake.is_head_begun:
+            if self._patience.is_out(Phase.HEAD, now):
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self._head is None and self._patience.is_out(Phase.IDLE if self._has_served else Phase.HEAD, now):
             self.close()
 
     def end_if_spare(self, now: float) -> None:
         """Close the connection if nothing goes on, to make room for another: kept alive, or open and silent so far."""
-        if self._is_idle() and (self._has_served or now - self._since > SPARE_SECONDS):
+        if self._is_idle() and (self._has_served or self._patience.is_out(Phase.SPARE, now)):
             self.close()
 
     def announce_end(self) -> None:

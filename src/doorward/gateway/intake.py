@@ -33,6 +33,13 @@ class Intake:
         self.is_behind = False
         self.is_head_begun = False
 
+    @property
+    def rest(self) -> float:
+        """Give how many bytes of a body are still to come; without end where nobody knows."""
+        if self.framing is None:
+            return 0
+        return self.framing.left if isinstance(self.framing, Sized) else float("inf")
+
     def keep(self, data: bytes, *, is_behind: bool) -> None:
         """Keep what has come; it `is_behind` a request that is not answered yet, or in front."""
         if self.ahead:

@@ -119,7 +119,7 @@ def _read_framing(head: Head, by_name: Mapping[bytes, bytes]) -> None:
             raise Unreadable
         head.length = None
     elif b"content-length" in by_name:
-        head.length = _length(by_name[b"content-length"])
+        head.length = length_of(by_name[b"content-length"])
     if b"connection" in by_name:
         _read_connection(head, by_name)
     if b"expect" in by_name:
@@ -164,7 +164,8 @@ def _origin_form(target: bytes, host: bytes) -> bytes:
     return target
 
 
-def _length(value: bytes) -> int:
+def length_of(value: bytes) -> int:
+    """Give a Content-Length in bytes; raises `Unreadable` for what is none."""
     if not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
         raise Unreadable
     return int(value)

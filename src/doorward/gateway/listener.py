@@ -10,18 +10,31 @@ from dataclasses import dataclass
 from typing import final
 
 from doorward.gateway.answering import Answerer
+from doorward.gateway.app import AppDoor
 from doorward.gateway.connection import Connection
 from doorward.gateway.head import Head
 from doorward.gateway.local import Local
+from doorward.gateway.relay import Relay
 from doorward.inbound.crowd import Crowd
 from doorward.inbound.door import Door
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What answers."""
+    """What answers: the rooms of this process at their own addresses, and the application at all others, if any.
+
+    `own_prefixes` are paths without trailing slash, each of which covers itself and everything below it.
+    """
 
     door: Door
+    app: AppDoor | None = None
+    own_prefixes: tuple[str, ...] = ()
+
+    def is_own(self, path: str) -> bool:
+        """Say whether a path is one of the rooms'."""
+        if not path.startswith(self.own_prefixes):
+            return False
+        return any(path.startswith(prefix) and path[len(prefix) :][:1] in {"", "/"} for prefix in self.own_prefixes)
 
 
 @final
@@ -46,4 +59,6 @@ class PublicListener:
             peer=client.peer,
             scheme=client.scheme,
         )
-        return Local(client, head, visit, site.door)
+        if site.app is None or site.is_own(head.path):
+            return Local(client, head, visit, site.door)
+        return Relay(client, head, visit, site.app)

@@ -1,7 +1,10 @@
-"""How long is waited for what: the figures, and whether a client still takes what it is given."""
+"""How long a client is waited for: the figures, and whether it still takes what it is given."""
 
 import asyncio
+from enum import Enum, auto
 from typing import final
+
+from doorward.inbound.crowd import Limits
 
 DRAINING_WRITE_SECONDS = 5.0
 SPARE_SECONDS = 1.0
@@ -12,21 +15,45 @@ HALF_CLOSED_SECONDS = 2.0
 looks the same until something is written to it."""
 
 
+class Phase(Enum):
+    """What is waited for."""
+
+    HEAD = auto()
+    BODY = auto()
+    IDLE = auto()
+    SPARE = auto()
+
+
 @final
-class Stall:
-    """Whether the other end of a connection takes nothing of what waits to be sent."""
+class Patience:
+    """How long one client has been waited for; `since` is when that began. Times are the loop's, in seconds."""
 
-    __slots__ = ("_unsent", "_unsent_since")
+    __slots__ = ("_limits", "_unsent", "_unsent_since", "since")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits, now: float) -> None:
+        """Wait from now on, by `limits`."""
+        self.since = now
+        self._limits = limits
         self._unsent = 0
         self._unsent_since = 0.0
 
-    def lasts(self, transport: asyncio.Transport, now: float, seconds: float) -> bool:
-        """Say whether nothing was taken for more than `seconds`; to be asked again and again with the loop's time."""
+    def is_out(self, phase: Phase, now: float) -> bool:
+        """Say whether the client has had its time for what is waited for."""
+        limits = self._limits
+        seconds = {
+            Phase.HEAD: limits.head_seconds,
+            Phase.BODY: limits.body_seconds,
+            Phase.IDLE: limits.idle_seconds,
+            Phase.SPARE: SPARE_SECONDS,
+        }[phase]
+        return now - self.since > seconds
+
+    def is_stalled(self, transport: asyncio.Transport, now: float, *, is_draining: bool) -> bool:
+        """Say whether the client has taken nothing of its answer for too long; to be asked again and again."""
         before, self._unsent = self._unsent, transport.get_write_buffer_size()
         if not self._unsent:
             return False
         if not before or self._unsent < before:
             self._unsent_since = now
-        return now - self._unsent_since > seconds
+        seconds = self._limits.write_seconds
+        return now - self._unsent_since > (min(seconds, DRAINING_WRITE_SECONDS) if is_draining else seconds)
