@@ -97,8 +97,8 @@ class Discovery:
         url = address_of(plan)
         if not url:
             return plan.endpoints
-        entry = self._entries.get(url)
-        return None if entry is None or entry.found is None else _over(plan.endpoints, entry.found)
+        found = entry.found if (entry := self._entries.get(url)) is not None else None
+        return None if found is None or not speaks_for(plan, found.issuer) else _over(plan.endpoints, found)
 
     async def endpoints(self, plan: ProviderPlan) -> Endpoints:
         """Give the endpoints of a provider: what the settings say, completed by what is discovered.
@@ -108,6 +108,8 @@ class Discovery:
         if (known := self.known(plan)) is not None:
             return known
         entry = self._entry(address_of(plan))
+        if plan not in self._plans:
+            self._plans = (*self._plans, plan)
         if entry.flight is None and self._clock.monotonic() >= entry.due:
             self._depart(entry)
         if entry.flight is not None:
@@ -221,8 +223,8 @@ class Discovery:
         """Read a document as all providers that name its address take it; raises `ValueError`."""
         found = read_configuration(document)
         for plan in self._plans:
-            if address_of(plan) == url:
-                hold_to_issuer(plan, found.issuer)
+            if address_of(plan) == url and not speaks_for(plan, found.issuer):
+                raise ValueError("the configuration document is another issuer's")
         return found
 
     def _let_go(self, entry: _Entry) -> None:
@@ -265,15 +267,14 @@ def read_configuration(document: bytes) -> Endpoints:
     return Endpoints(issuer=issuer, **found)
 
 
-def hold_to_issuer(plan: ProviderPlan, published: str) -> None:
-    """Hold a document to the issuer that was configured (OpenID Connect Discovery 1.0 section 4.3).
+def speaks_for(plan: ProviderPlan, published: str) -> bool:
+    """Say whether a document is of the issuer that was configured (OpenID Connect Discovery 1.0 section 4.3).
 
     A slash at the end does not count here, since people write the address as they like: tokens are held to the
-    document's own spelling. Raises `ValueError`.
+    document's own spelling.
     """
     configured = plan.endpoints.issuer
-    if configured and not plan.spec.issuer_from_document and published.rstrip("/") != configured.rstrip("/"):
-        raise ValueError("the configuration document is another issuer's")
+    return not configured or plan.spec.issuer_from_document or published.rstrip("/") == configured.rstrip("/")
 
 
 def _address(name: str, value: object) -> str:
@@ -282,8 +283,10 @@ def _address(name: str, value: object) -> str:
         return ""
     if isinstance(value, str) and value.isascii() and value.isprintable():
         parts = urlsplit(value)
-        if parts.username is None and (
-            parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(parts.hostname or ""))
+        if (
+            parts.hostname
+            and parts.username is None
+            and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(parts.hostname or "")))
         ):
             return value
     raise ValueError(f"{name} in the configuration document is no https: address")
