@@ -140,7 +140,7 @@ class Service:
             self._metrics = new_metrics(back.clock)
             self._upkeep = Upkeep(back, self._metrics)
             await self._prepare(back)
-            self._front = build_front(back, self._settings, self._metrics)
+            self._front = build_front(back, self._settings, self._metrics, explains=self._options.purpose == "dev")
             self._public = PublicListener(self._front.site)
             run = stopper or Run()
             worker = self._worker(run, back)
@@ -150,7 +150,7 @@ class Service:
                     await self._serve(run, back, extra, started)
             finally:
                 await _end(tasks)
-                await self._front.login.finish()
+                await self._front.finish()
         _log.info("process.ended", extra={"facts": {}})
         return 0
 
@@ -161,6 +161,7 @@ class Service:
         if self._options.purpose == "serve" and await is_client(back.store, DEV_CLIENT, DEV_CLIENT_SECRET):
             raise DoorwardError(DEV_CLIENT_PRESENT)
         await back.provider_keys.adopt_kept()
+        await back.discovery.adopt_kept()
         self._upkeep.note_keys()
         self._metrics.know_audiences(back.registrations.client_ids())
         self._metrics.store(is_up=True)
@@ -272,9 +273,9 @@ class Service:
         previous = self._front
         back.apply(settings)
         self._settings = settings
-        self._front = build_front(back, settings, self._metrics)
+        self._front = build_front(back, settings, self._metrics, explains=self._options.purpose == "dev")
         self._public.site = self._front.site
-        self._retiring = asyncio.create_task(previous.login.finish())
+        self._retiring = asyncio.create_task(previous.finish())
 
 
 def _ignore(_visit: Visit, _route: str, _status: int, _seconds: float) -> None:

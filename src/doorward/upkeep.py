@@ -18,6 +18,8 @@ from doorward.house import BackOffice
 from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
 from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
 from doorward.operations.metrics import Metrics
+from doorward.sessions.rules import REFRESH_EXTENSION
+from doorward.sessions.sweep import sweep_sessions
 from doorward.store.changes import Follower
 
 FOLLOW_SECONDS = 0.5
@@ -34,14 +36,16 @@ class Upkeep:
         self._back = back
         self._metrics = metrics
         self._follower = Follower(back.store)
-        self._broom = Broom(back.store, back.clock, back.common_time)
+        self._broom = Broom(back.store, back.clock, back.common_time, self._sweep_sessions)
         self._owed: set[str] = set()
         self._next_reload = back.clock.monotonic() + RELOAD_SECONDS
         self._failed_reads = 0
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Give what is to run beside the listeners until the process ends."""
-        return [self._back.provider_keys.run(), self._follow(), self._prove(), self._sweep(), self._audit_key_events()]
+        back = self._back
+        documents = [back.provider_keys.run(), back.discovery.run(), self._audit_key_events()]
+        return [*documents, back.token_memory.run(), self._follow(), self._prove(), self._sweep()]
 
     def note_keys(self) -> None:
         """Put what is known of the providers' key sets into the numbers."""
@@ -97,6 +101,7 @@ class Upkeep:
             await self._back.ring.reload()
         if KEY_SETS_CHANGED in self._owed:
             await self._back.provider_keys.adopt_kept()
+            await self._back.discovery.adopt_kept()
         self._owed.clear()
 
     def _note_store_away(self, error: DoorwardError) -> None:
@@ -112,6 +117,11 @@ class Upkeep:
             with suppress(DoorwardError):  # the next round comes, and whoever needs the database reports the outage
                 rows = await self._broom.sweep(self._back.settings.audit.retention)
                 _log.debug("store.swept", extra={"facts": {"rows": rows}})
+
+    async def _sweep_sessions(self, now: float) -> int:
+        plan = self._back.settings.auth.plan
+        extension = REFRESH_EXTENSION if plan is None else plan.refresh_extension
+        return await sweep_sessions(self._back.store, now, extension)
 
     async def _audit_key_events(self) -> None:
         """Write what happened to the providers' key sets into the audit trail."""

@@ -220,7 +220,7 @@ async def pretend_entra(clock: Clock, port: int = 0) -> AsyncGenerator[RunningEm
     app, entra = copy.copy(_donor()), copy.copy(_donor()._pretend["aad"])
     assert isinstance(entra, PretendEntra)
     entra._base, entra._clock, entra._shared = url, clock, copy.copy(entra._shared)
-    entra._shared._keys = dict(entra._shared._keys)
+    entra._shared._made = dict(entra._shared._keys)
     app._port, app._pretend = port, dict[str, Pretend](aad=entra)
     async with _answering(Listener(name="emulator", socket=listening, app=app), clock):
         yield RunningEmulator(url, port, app)

@@ -41,8 +41,8 @@ class Broom:
         self._seen = (clock.now(), clock.monotonic())
         self._not_before: float | None = None
 
-    async def sweep(self, keep_audit: float, further: Sequence[Sweep] = ()) -> int:
-        """Sweep as `sweep` does, and as `further` say, with nothing deleted while the clock may be wrong."""
+    async def sweep(self, keep_audit: float) -> int:
+        """Sweep as `sweep` does, and what else was named, with nothing deleted while the clock may be wrong."""
         if self._not_before is None:
             self._not_before = await self._judge_start()
         self._note_leap()

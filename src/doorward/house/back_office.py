@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from doorward.accounts.memory import TokenMemory
 from doorward.accounts.registrations import Registrations
 from doorward.accounts.tokens import TokenOffice
 from doorward.base.clock import Clock, SystemClock
@@ -15,6 +16,7 @@ from doorward.exchange.clouds import CloudsInUse
 from doorward.exchange.verification import Verification
 from doorward.house.rules import token_rules
 from doorward.keys import master
+from doorward.keys.discovery import Discovery
 from doorward.keys.kept import ReadDocuments, StoredDocuments
 from doorward.keys.key_set_news import KeySetEvent
 from doorward.keys.master import MasterSecrets, read_or_make
@@ -41,18 +43,24 @@ class BackOffice:
         self.clock = clock
         self.entropy = entropy
         self.common_time = CommonTime(store, clock)
+        self.token_memory = TokenMemory(store, clock)
         self.registrations = Registrations(store)
         self.clouds = CloudsInUse(settings.clouds, settings.configured_clouds, self.registrations)
         self.key_events: list[KeySetEvent] = []
-        self.provider_keys = ProviderKeys(
-            Outbound(settings.outbound.ca_file or None, os.environ),
-            (StoredDocuments if keeps_key_sets else ReadDocuments)(store, clock),
+        self.outbound = Outbound(settings.outbound.ca_file or None, os.environ)
+        kept = (StoredDocuments if keeps_key_sets else ReadDocuments)(store, clock)
+        self.provider_keys = ProviderKeys(self.outbound, kept, clock, entropy, on_event=self.key_events.append)
+        self.discovery = Discovery(
+            self.outbound,
+            kept,
             clock,
             entropy,
-            on_event=self.key_events.append,
+            on_keys=lambda urls: self.provider_keys.watch(urls, "sign-in"),
         )
+        self._watch_providers(settings)
         self.verification = _verification(settings, self)
         self._ring: KeyRing | None = None
+        self._master: MasterSecrets | None = None
 
     def apply(self, settings: Settings) -> None:
         """Take over settings that were read again: clouds, and the rules of verification."""
@@ -60,6 +68,19 @@ class BackOffice:
         self.clouds = CloudsInUse(settings.clouds, settings.configured_clouds, self.registrations)
         self.provider_keys.watch(self.clouds.key_urls())
         self.verification = _verification(settings, self)
+        self._watch_providers(settings)
+
+    def _watch_providers(self, settings: Settings) -> None:
+        """Keep the documents of exactly those providers that people may sign in with."""
+        plan = settings.auth.plan
+        self.discovery.watch({} if plan is None or not plan.enabled else plan.providers)
+
+    @property
+    def secrets(self) -> MasterSecrets:
+        """Give the master secrets; `load_ring` must have been called."""
+        if self._master is None:
+            raise RuntimeError("the key ring has not been loaded")
+        return self._master
 
     @property
     def ring(self) -> KeyRing:
@@ -72,7 +93,7 @@ class BackOffice:
     def office(self) -> TokenOffice:
         """Give what issues and reads platform tokens; `load_ring` must have been called."""
         rules = token_rules(self.settings)
-        return TokenOffice(self.store, self.ring, self.clock, self.entropy, rules, self.common_time)
+        return TokenOffice(self.store, self.ring, self.clock, self.entropy, rules, self.common_time, self.token_memory)
 
     async def load_registrations(self) -> None:
         """Read the registrations, and take note of the clouds that they bring into use."""
@@ -100,6 +121,7 @@ class BackOffice:
             await ring.discard_unreadable()
         await ring.load()
         self._ring = ring
+        self._master = secrets
 
     async def _secrets(self, *, discard_unreadable: bool) -> MasterSecrets:
         given = self.settings.secrets

@@ -18,27 +18,65 @@ from doorward.exchange.oauth import OAuth
 from doorward.gateway import other
 from doorward.gateway.listener import Site
 from doorward.house.back_office import BackOffice
-from doorward.house.rules import requires_https, token_rules, trust_of
-from doorward.inbound.door import Door
+from doorward.house.rules import https_site, requires_https, trust_of
+from doorward.house.sign_in import SignInDoors, build_sign_in
+from doorward.inbound.door import Door, Route
 from doorward.operations import logs
 from doorward.operations.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """What answers on the public listener, and the exchange behind it, which is finished before the database closes."""
+    """What answers on the public listener, and what of it is finished before the database closes."""
 
     site: Site
     login: Login
     failures: FailureRecords
+    sign_in: SignInDoors | None
+
+    async def finish(self) -> None:
+        """Wait until what was begun behind an answer has ended."""
+        await self.login.finish()
+        if self.sign_in is not None:
+            await self.sign_in.flights.finish()
 
 
-def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front:
-    """Put the rooms' routes on a back office whose key ring and registrations have been loaded."""
-    rules, find = settings.token_service, back.registrations.find_enabled
-    office = TokenOffice(back.store, back.ring, back.clock, back.entropy, token_rules(settings), back.common_time)
+def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, explains: bool = False) -> Front:
+    """Put the rooms' routes on a back office whose key ring and registrations have been loaded.
+
+    With `explains`, which is for development, refusals of the gateway show how they came about.
+    """
+    rules, plan, office = settings.token_service, settings.auth.plan, back.office
+    trust = trust_of(settings, back.entropy)
     failures = FailureRecords(back.store, back.clock, metrics.audit_dropped)
-    login = Login(
+    login = _login(back, settings, office, failures, metrics)
+    guard = Guard(requires_https=requires_https(settings), subscription_key=rules.subscription_key)
+    cors = Cors(rules.cors_origins)
+    exchange = cors.routes(_exchange_routes(back, settings, office, login, guard)) if rules.enabled else []
+    sign_in = None
+    if plan is not None:
+        sign_in = build_sign_in(
+            back, settings, plan, trust=trust, office=office if rules.enabled else None, explains=explains
+        )
+    is_on = sign_in is not None and plan is not None and plan.enabled
+    door = Door(
+        [*exchange, *(sign_in.routes if is_on and sign_in else [])],
+        trust=trust,
+        clock=back.clock,
+        observe=logs.observing(metrics.request, write_access_log=settings.server.access_log),
+        envelopes={
+            "": other.Outside(https_site(settings)).refuse,
+            **(api.envelopes(cors, guard) if rules.enabled else {}),
+            **(sign_in.envelopes if is_on and sign_in else {}),
+        },
+    )
+    return Front(site=Site(door=door), login=login, failures=failures, sign_in=sign_in)
+
+
+def _login(
+    back: BackOffice, settings: Settings, office: TokenOffice, failures: FailureRecords, metrics: Metrics
+) -> Login:
+    return Login(
         verification=back.verification,
         desk=SignInDesk(back.store, office, _sign_in_rules(settings)),
         limits=ExchangeLimits(back.clock, _limit_rules(settings)),
@@ -46,6 +84,12 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front
         observer=metrics,
         clock=back.clock,
     )
+
+
+def _exchange_routes(
+    back: BackOffice, settings: Settings, office: TokenOffice, login: Login, guard: Guard
+) -> list[Route]:
+    rules, find = settings.token_service, back.registrations.find_enabled
     parts = api.Parts(
         login=login,
         office=office,
@@ -56,32 +100,12 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics) -> Front
         platform_token_name=rules.platform_token_name,
     )
     oauth = OAuth(back.store, office, back.ring, back.clock, find)
-    guard = Guard(requires_https=requires_https(settings), subscription_key=rules.subscription_key)
-    cors = Cors(rules.cors_origins)
-    door = Door(
-        cors.routes(api.routes(parts, oauth, guard, rules.max_body_bytes)) if rules.enabled else [],
-        trust=trust_of(settings, back.entropy),
-        clock=back.clock,
-        observe=logs.observing(metrics.request, write_access_log=settings.server.access_log),
-        envelopes={
-            "": other.Outside(_https_site(settings)).refuse,
-            **(api.envelopes(cors, guard) if rules.enabled else {}),
-        },
-    )
-    return Front(site=Site(door=door), login=login, failures=failures)
+    return api.routes(parts, oauth, guard, rules.max_body_bytes)
 
 
 def new_metrics(clock: Clock) -> Metrics:
     """Give empty counters."""
     return Metrics(clock=clock, version=__version__)
-
-
-def _https_site(settings: Settings) -> str | None:
-    """Give the origin that plain requests are sent to, "" where they are refused alone, None where they are served."""
-    if not requires_https(settings):
-        return None
-    site = settings.server.public_url.rstrip("/")
-    return site if site.startswith("https:") else ""
 
 
 def _sign_in_rules(settings: Settings) -> SignInRules:

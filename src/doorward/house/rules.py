@@ -1,7 +1,5 @@
 """What the settings say, in the words of the rooms."""
 
-from typing import cast
-
 from doorward.accounts.tokens import TokenRules
 from doorward.base.entropy import Entropy
 from doorward.config.settings import Settings
@@ -11,12 +9,13 @@ from doorward.identity.visit import Trust
 
 def trust_of(settings: Settings, entropy: Entropy) -> Trust:
     """Give whom to believe about clients, by the settings."""
-    server = settings.server
+    server, plan = settings.server, settings.auth.plan
     return Trust(
         entropy=entropy,
         public_url=server.public_url,
         trusted_proxies=[str(network) for network in server.trusted_proxies],
         additional_hosts=server.additional_hosts,
+        host_header=(plan.host_header if plan is not None else "host").encode(),
     )
 
 
@@ -35,7 +34,13 @@ def token_rules(settings: Settings) -> TokenRules:
 
 def requires_https(settings: Settings) -> bool:
     """Say whether plain requests are refused: by `httpSettings.requireHttps`, else if the public address is https:."""
-    tree = settings.auth.tree or {}
-    http = tree.get("httpSettings")
-    wish = cast("dict[str, object]", http).get("requireHttps") if isinstance(http, dict) else None
-    return wish if isinstance(wish, bool) else settings.server.public_url.startswith("https:")
+    plan = settings.auth.plan
+    return settings.server.public_url.startswith("https:") if plan is None else plan.require_https
+
+
+def https_site(settings: Settings) -> str | None:
+    """Give the origin that plain requests are sent to, "" where they are refused alone, None where they are served."""
+    if not requires_https(settings):
+        return None
+    site = settings.server.public_url.rstrip("/")
+    return site if site.startswith("https:") else ""

@@ -164,6 +164,11 @@ class Trust:
         named = visit.header(self._host_header if visit.peer_is_trusted else b"host") or b""
         return self._sites.get(_host_key(named.decode("latin-1"), urlsplit(self._public_url).scheme), self._public_url)
 
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Give every origin under which visits are served, `public_url` first."""
+        return (self._public_url, *self._sites.values())
+
     def _client(self, raw_headers: RawHeaders, peer: str) -> tuple[str, bool]:
         """Give the right-most address that is no trusted proxy, and whether there was none.
 
