@@ -13,8 +13,10 @@ from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
 from doorward.protocol.jose import ProviderKey
 from doorward.providers.aad import CONSUMER_TENANT, TENANT_MARK, Authority, Signer, may_speak_for
 from doorward.providers.spec import Endpoints, ProviderSpec
+from doorward.providers.vouching import Raw, addresses
 
 _ISSUERS_V1 = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
+_MANY = frozenset({"common", "organizations", "consumers"})
 _KEYS_V1, _KEYS_V2 = "/discovery/keys", "/discovery/v2.0/keys"
 
 
@@ -72,6 +74,19 @@ def twins_at(issuer: str, keys: str) -> str:
     return f"{keys.removesuffix(_KEYS_V1)}{_KEYS_V2}" if is_version_1 else ""
 
 
+def vouched_emails(raw: Raw, configured: str) -> tuple[str, ...]:
+    """Give the user's login name, and the `email` claim where Entra verified it or the registration is of one tenant.
+
+    In a tenant of one's own anybody can write any address into `email` (token-exchange reference 2.9); with an
+    `openIdIssuer` of many tenants it counts only with `xms_edov`.
+    """
+    usernames = ("upn", "unique_name") if raw.get("ver") == "1.0" else ("preferred_username",)
+    username = next((raw[name] for name in usernames if name in raw), None)
+    is_one_tenant = bool(configured) and _MANY.isdisjoint(configured.lower().split("/"))
+    is_verified = raw.get("xms_edov") in (True, "1", "true")
+    return addresses(username, raw.get("email") if is_one_tenant or is_verified else None)
+
+
 SPEC = ProviderSpec(
     name="aad",
     label="Microsoft",
@@ -90,6 +105,7 @@ SPEC = ProviderSpec(
     issuer_rule=issuers_of,
     key_rule=keys_of,
     twin_keys=twins_at,
+    vouched_emails=vouched_emails,
     issuer_from_document=True,  # one document speaks for every tenant, or calls a tenant by its GUID
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,

@@ -4,6 +4,7 @@ import re
 
 from doorward.identity.claims import NAME
 from doorward.providers.spec import Endpoints, ProviderSpec
+from doorward.providers.vouching import undenied_email
 
 # The name becomes part of an address and of header names: a hyphen would make X-MS-TOKEN-<P>-<KIND> ambiguous, and a
 # name that begins with a dot is a step in a path.
@@ -34,6 +35,7 @@ def make_custom(name: str, name_claim_type: str = "") -> ProviderSpec:
         name_claim_type=name_claim_type or NAME,
         tokens=("id_token", "access_token", "expires_on", "refresh_token"),
         takes_bearer=True,
+        vouched_emails=undenied_email,
         sample={
             "iss": "https://id.example.com",
             "sub": "248289761001",

@@ -3,6 +3,7 @@
 from doorward.identity.claims import DATE_OF_BIRTH, EMAIL, GENDER, GIVEN_NAME, NAME, NAMEIDENTIFIER, SURNAME
 from doorward.providers.mapping import ClaimRule, map_profile
 from doorward.providers.spec import Endpoints, ProviderSpec
+from doorward.providers.vouching import profile_email
 
 _RULES = (
     ClaimRule("id", NAMEIDENTIFIER),
@@ -35,6 +36,7 @@ SPEC = ProviderSpec(
     map_claims=map_profile(_RULES),
     login_names=((EMAIL, EMAIL), (NAME, NAME)),
     login_names_2016=((NAME, NAME),),
+    vouched_emails=profile_email,
     subject_field="id",
     tokens=("access_token", "expires_on"),
     can_refresh=False,

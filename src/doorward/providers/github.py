@@ -3,6 +3,7 @@
 from doorward.identity.claims import EMAIL, NAME, NAMEIDENTIFIER
 from doorward.providers.mapping import ClaimRule, map_profile
 from doorward.providers.spec import Endpoints, ProviderSpec
+from doorward.providers.vouching import profile_email
 
 _RULES = (ClaimRule("id", NAMEIDENTIFIER), ClaimRule("name", NAME), ClaimRule("email", EMAIL))
 
@@ -21,6 +22,7 @@ SPEC = ProviderSpec(
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     map_claims=map_profile(_RULES, rest="urn:github:"),
     login_names=((NAME, NAME), ("urn:github:login", NAME)),
+    vouched_emails=profile_email,
     subject_field="id",
     tokens=("access_token", "expires_on"),
     signs_out=False,

@@ -1,8 +1,11 @@
 """Microsoft account by the Live protocol: OAuth 2 and the Live profile (easy-auth reference 2.3, 4.4, 4.5 and 4.8)."""
 
+from typing import cast
+
 from doorward.identity.claims import EMAIL, GIVEN_NAME, NAME, NAMEIDENTIFIER, SURNAME
 from doorward.providers.mapping import ClaimRule, map_profile
 from doorward.providers.spec import Endpoints, ProviderSpec
+from doorward.providers.vouching import Raw, addresses
 
 _RULES = (
     ClaimRule("id", NAMEIDENTIFIER),
@@ -14,6 +17,13 @@ _RULES = (
     ClaimRule("name", "urn:microsoftaccount:name"),
     ClaimRule("emails.preferred", EMAIL),  # what the person chose among those of the object `emails`
 )
+
+
+def account_email(raw: Raw, _issuer: str) -> tuple[str, ...]:
+    """Give the address that the person signs in with; the preferred one may be any that was entered."""
+    emails = raw.get("emails")
+    return addresses(cast("Raw", emails).get("account")) if isinstance(emails, dict) else ()
+
 
 SPEC = ProviderSpec(
     name="microsoftaccount",
@@ -29,6 +39,7 @@ SPEC = ProviderSpec(
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     map_claims=map_profile(_RULES),
     login_names=((EMAIL, EMAIL), (NAME, NAME)),
+    vouched_emails=account_email,
     subject_field="id",
     tokens=("access_token", "expires_on", "authentication_token", "refresh_token"),
     signs_out=False,

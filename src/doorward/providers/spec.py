@@ -11,6 +11,7 @@ from doorward.identity.claims import NAME
 from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
 from doorward.protocol.jose import ProviderKey
 from doorward.providers.mapping import MapClaims, Raw, map_token
+from doorward.providers.vouching import Vouch, verified_email
 
 __all__ = ["Endpoints", "Kind", "LoginName", "ProviderSpec", "Raw"]
 
@@ -60,10 +61,11 @@ class ProviderSpec:
     `id_token_signed` says that identity comes from an id_token, else from the profile at `userinfo_endpoint`.
 
     Believing: `issuer_rule` gives the issuers that count, from the issuer that discovery or the settings name and the
-    configured one; `key_rule` gives, from the former, which of the provider's keys may sign for whom. `twin_keys`
-    gives, from that issuer and the address of its keys, where a second document tells more of the same keys; what it
-    has under the token's `kid` is `key_rule`'s other argument.
-    `issuer_from_document` says that a discovery document may name another issuer than the configured one.
+    configured one; `issuer_from_document` says that a discovery document may name another one. `key_rule` gives, from
+    the former issuer, which of the provider's keys may sign for whom. `twin_keys` gives, from it and the address of
+    its keys, where a second document tells more of the same keys; what that has under the token's `kid` is the other
+    argument of `key_rule`. `vouched_emails` gives, from the raw claims and the configured issuer, the e-mail addresses
+    that the provider vouches for; only those count in the lists of who may sign in.
 
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
@@ -91,6 +93,7 @@ class ProviderSpec:
     key_rule: Callable[[str, Iterable[ProviderKey]], KeyRule | None] = lambda _issuer, _twins: None
     twin_keys: Callable[[str, str], str] = lambda _issuer, _keys: ""
     issuer_from_document: bool = False
+    vouched_emails: Vouch = verified_email
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"

@@ -3,6 +3,7 @@
 from doorward.identity.claims import NAME, NAMEIDENTIFIER, UPN, WEB_PAGE
 from doorward.providers.mapping import ClaimRule, map_profile
 from doorward.providers.spec import Endpoints, ProviderSpec
+from doorward.providers.vouching import no_email
 
 _OWN = ("description", "location", "time_zone", "lang", "verified", "profile_image_url_https")
 _RULES = (
@@ -31,6 +32,7 @@ SPEC = ProviderSpec(
     map_claims=map_profile(_RULES),
     login_names=((UPN, UPN),),
     name_typ=UPN,
+    vouched_emails=no_email,
     subject_field="id_str",
     tokens=("access_token", "access_token_secret"),
     can_refresh=False,
