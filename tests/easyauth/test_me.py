@@ -64,7 +64,9 @@ async def test_one_provider_may_be_asked_for(sqlite_url: str, query: str, *, is_
 async def test_nobody_is_refused(sqlite_url: str, line: str) -> None:
     """Without a session it is 401, whoever asks; where the settings say so, an empty list."""
     async with reception(sqlite_url) as desk:
-        assert (await desk.nobody(line).get("/.auth/me")).status == 401
+        got = await desk.nobody(line).get("/.auth/me")
+        assert got.status == 401
+        assert got.header("www-authenticate").startswith('Bearer realm="app.test" authorization_uri="')
     async with reception(sqlite_url, anonymous_is_empty=True) as desk:
         got = await desk.nobody(line).get("/.auth/me")
         assert (got.status, got.body) == (200, "[]")

@@ -119,7 +119,7 @@ async def test_one_reading_serves_all_who_wait(one: Replica, clock: FrozenClock)
 async def test_in_the_background_changes_are_read_again_and_again(
     one: Replica, two: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that reads in the background forgets what ended elsewhere without being asked, and survives an outage."""
+    """A process that reads in the background forgets what ended elsewhere unasked, and survives an outage."""
     monkeypatch.setattr(notices, "READ_SECONDS", 0.001)
     cookie, session = await one.desk.start(person(), NOW)
     assert await two.desk.find(cookie)

@@ -7,6 +7,7 @@ from typing import Any
 
 from doorward.base.entropy import SeededEntropy
 from doorward.config.auth_plan import AuthPlan
+from doorward.config.challenge import challenges_of
 from doorward.easyauth import api, version
 from doorward.easyauth.me import Me
 from doorward.easyauth.refresh import Refresh, asking_providers
@@ -61,7 +62,9 @@ async def reception(
             *Refresh(gate, flights, tokens, parts.trust, one.clock, has_token_store=has_store).routes("/.auth"),
             *version.routes("/.auth"),
         ]
-        async with serving(routes, envelopes=api.envelopes(parts.plan, None)) as listener:
+        challenge = challenges_of(parts.plan)
+        envelopes = api.envelopes(parts.plan, None, lambda visit: challenge(visit, SITE))
+        async with serving(routes, envelopes=envelopes) as listener:
             yield Reception(one, listener, tokens)
         await flights.finish()
 

@@ -3,7 +3,7 @@
 Addresses are exact. A path below the prefix that is nobody's is 404 and never reaches the application.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -36,12 +36,15 @@ def routes(parts: Parts, sign_in: SignIn, further: Iterable[Route] = ()) -> list
     return [replace(route, handler=_over_https(route.handler)) for route in ours] if plan.require_https else ours
 
 
-def envelopes(plan: AuthPlan, https_site: str | None) -> dict[str, Refuse]:
+def envelopes(
+    plan: AuthPlan, https_site: str | None, challenge: Callable[[Visit], bytes | None] | None = None
+) -> dict[str, Refuse]:
     """Give the words for refusals below the prefix, and at a sign-out address outside of it.
 
-    `https_site` is the origin that plain requests are sent to, None where there is none.
+    `https_site` is the origin that plain requests are sent to, None where there is none. `challenge` gives what a 401
+    carries in WWW-Authenticate.
     """
-    words = Words(https_site)
+    words = Words(https_site, challenge)
     return {plan.api_prefix: words.refuse, plan.logout_path: words.refuse}
 
 

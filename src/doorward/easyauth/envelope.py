@@ -3,6 +3,8 @@
 Owns no decision. A page names the code, never what a provider sent; a sign-in that failed can be tried again from it.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import msgspec
@@ -29,17 +31,25 @@ def wants_page(visit: Visit) -> bool:
 class Words:
     """The words of one prefix, and the way to https: for who asks in plain HTTP."""
 
-    def __init__(self, https_site: str | None) -> None:
-        """Send plain requests to the origin `https_site`; with None there is nowhere to send them."""
+    def __init__(self, https_site: str | None, challenge: Callable[[Visit], bytes | None] | None = None) -> None:
+        """Send plain requests to the origin `https_site`; with None there is nowhere to send them.
+
+        `challenge` gives what every 401 carries in WWW-Authenticate (easy-auth reference 8.4).
+        """
         self._https_site = https_site
+        self._challenge = challenge
 
     def refuse(self, visit: Visit, error: DoorwardError) -> Reply:
         """Put a refusal into words (interface, "Scheme and host")."""
-        if error.row is HTTPS_REQUIRED and self._https_site is not None and visit.method in {"GET", "HEAD"}:
+        if error.row is HTTPS_REQUIRED and self._https_site and visit.method in {"GET", "HEAD"}:
             query = f"?{visit.query}" if visit.query else ""
             address = quote(f"{self._https_site}{visit.path}{query}", safe=_AS_IT_STANDS, encoding="latin-1")
             return Reply(301, b"", ((b"location", address.encode()), (b"cache-control", b"no-store")))
-        return say_refusal(visit, error)
+        reply = say_refusal(visit, error)
+        challenge = self._challenge(visit) if self._challenge is not None and error.row.status == 401 else None
+        return (
+            reply if challenge is None else replace(reply, headers=(*reply.headers, (b"www-authenticate", challenge)))
+        )
 
 
 def say_refusal(visit: Visit, error: DoorwardError, *, again: str = "", account: str = "") -> Reply:
