@@ -60,9 +60,9 @@ class RelyingParty:
     def __exit__(self, *_: object) -> None:
         self.browser.close()
 
-    def request(self, provider: str, **changes: str | None) -> dict[str, str]:
+    def request(self, provider: str, **changes: Any) -> dict[str, str]:
         """Give the parameters of a good authorization request; None takes one away."""
-        good: dict[str, str | None] = {
+        good: dict[str, Any] = {
             "response_type": "code",
             "client_id": CLIENTS[alias(provider)].client_id,
             "redirect_uri": self.callback(provider),
@@ -88,23 +88,19 @@ class RelyingParty:
             self.browser.post, urljoin(self.url, address), data=form, allow_redirects=False, timeout=30, **more
         )
 
-    async def begin(
-        self, provider: str, headers: Mapping[str, str] | None = None, **changes: str | None
-    ) -> requests.Response:
+    async def begin(self, provider: str, headers: Mapping[str, str] | None = None, **changes: Any) -> requests.Response:
         """Send the browser to the provider."""
         return await self.get(f"{AUTHORIZE[provider]}?{urlencode(self.request(provider, **changes))}", headers)
 
-    async def sign_in(
-        self, provider: str, email: str = JANE, faults: str = "", **changes: str | None
-    ) -> dict[str, str]:
+    async def sign_in(self, provider: str, email: str = JANE, faults: str = "", **changes: Any) -> dict[str, str]:
         """Sign in as a script does, and give what came back to the application."""
         headers = {"X-Emulator-Person": email, "X-Emulator-Faults": faults}
         return returned(await self.begin(provider, headers, **changes))
 
-    async def redeem(self, provider: str, code: str, **changes: str | None) -> requests.Response:
+    async def redeem(self, provider: str, code: str | None, /, **changes: Any) -> requests.Response:
         """Redeem a code; None takes a parameter away."""
         client = CLIENTS[alias(provider)]
-        good: dict[str, str | None] = {
+        good: dict[str, Any] = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self.callback(provider),
@@ -114,14 +110,14 @@ class RelyingParty:
         form = {name: value for name, value in (good | changes).items() if value is not None}
         return await self.post(TOKEN[provider], form, headers={"Accept": "application/json"})
 
-    async def refresh(self, provider: str, token: str, **changes: str | None) -> requests.Response:
+    async def refresh(self, provider: str, token: str, /, **changes: Any) -> requests.Response:
         """Refresh."""
-        more: dict[str, str | None] = {
+        more: dict[str, Any] = {
             "grant_type": "refresh_token", "refresh_token": token, "code": None, "redirect_uri": None,
         }  # fmt: skip
         return await self.redeem(provider, "", **(more | changes))
 
-    async def tokens(self, provider: str, email: str = JANE, faults: str = "", **changes: str | None) -> dict[str, Any]:
+    async def tokens(self, provider: str, email: str = JANE, faults: str = "", **changes: Any) -> dict[str, Any]:
         """Sign in and redeem; gives the tokens."""
         back = await self.sign_in(provider, email, faults, **changes)
         answer = await self.redeem(provider, back["code"])

@@ -21,12 +21,13 @@ from doorward.emulator.aad_claims import (
     tenant_named,
 )
 from doorward.emulator.clients import Client
+from doorward.emulator.doors import OAuthProvider
 from doorward.emulator.grants import Grant
 from doorward.emulator.id_tokens import signed, spoilt
 from doorward.emulator.keys import SigningRing
 from doorward.emulator.messages import BadMessage, MintRequest
 from doorward.emulator.people import DEV_CLIENT_ID, Person, guid_from
-from doorward.emulator.pretend import Door, OAuthProvider, Spot
+from doorward.emulator.pretend import Door, Spot
 from doorward.emulator.stage import Stage
 from doorward.emulator.web import Ask, Reply, json_reply
 from doorward.protocol.jose import base64url_encode

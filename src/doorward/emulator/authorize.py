@@ -14,7 +14,7 @@ from doorward.emulator.grants import Grant
 from doorward.emulator.lobby import COOKIE, SignedIn, set_cookie
 from doorward.emulator.messages import BadMessage as BadWish
 from doorward.emulator.people import Person, tenant_of_person
-from doorward.emulator.pretend import Beside, OAuthProvider
+from doorward.emulator.rules import Beside, OAuthRules
 from doorward.emulator.web import Ask, Refused, Reply, page, posting_page, redirect, refusal_page, refuse_other_pages
 from doorward.protocol.oauth2 import AuthorizationRequest, AuthorizationResponse
 from doorward.protocol.parameters import BadMessage, Pairs, read_form, with_parameters
@@ -42,7 +42,7 @@ class _Choice:
 class _Entry:
     """One authorization request that may be answered: who asks, with what, and where the answer goes."""
 
-    provider: OAuthProvider
+    provider: OAuthRules
     realm: str
     client: Client
     request: AuthorizationRequest
@@ -65,7 +65,7 @@ class _Entry:
         return frozenset(self.request.prompt.split())
 
 
-def answer(provider: OAuthProvider, ask: Ask, realm: str) -> Reply:
+def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
     """Answer an authorization request, or the choice that was made on its page; raises `Refused`."""
     try:
         request, chosen = _read(ask)
@@ -94,7 +94,7 @@ def _read(ask: Ask) -> tuple[AuthorizationRequest, Pairs]:
     return AuthorizationRequest.from_form(ask.body), ()
 
 
-def _entry(provider: OAuthProvider, ask: Ask, realm: str, request: AuthorizationRequest) -> _Entry:
+def _entry(provider: OAuthRules, ask: Ask, realm: str, request: AuthorizationRequest) -> _Entry:
     """Find out who asks and where the answer may go; before that nothing is sent anywhere."""
     client = provider.stage.clients.find(provider.name, request.client_id)
     if client is None:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from doorward.base.text import email_key
+from doorward.emulator.doors import OAuthProvider
 from doorward.emulator.grants import Grant
 from doorward.emulator.keys import SigningRing
 from doorward.emulator.people import Person, guid_from
-from doorward.emulator.pretend import Door, OAuthProvider, Spot
+from doorward.emulator.pretend import Door, Spot
 from doorward.emulator.stage import Stage
 from doorward.protocol.oauth2 import AuthorizationRequest
 

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from doorward.base.text import email_key
 from doorward.emulator.clients import Client
+from doorward.emulator.doors import OAuthProvider
 from doorward.emulator.grants import Grant
 from doorward.emulator.people import Person
-from doorward.emulator.pretend import Door, OAuthProvider, Spot
+from doorward.emulator.pretend import Door, Spot
 from doorward.emulator.traffic import texts
 from doorward.emulator.web import Ask, Refused, Reply, form_reply, json_reply
 from doorward.protocol.oauth2 import AuthorizationRequest, TokenError, TokenResponse

@@ -10,10 +10,11 @@ from typing import ClassVar
 
 from doorward.base.text import email_key
 from doorward.emulator.clients import Client
+from doorward.emulator.doors import OAuthProvider
 from doorward.emulator.grants import Grant
 from doorward.emulator.keys import SigningRing
 from doorward.emulator.people import Person
-from doorward.emulator.pretend import Door, OAuthProvider, Spot
+from doorward.emulator.pretend import Door, Spot
 from doorward.emulator.stage import Stage
 from doorward.protocol.jose_sign import RsaSigner
 from doorward.protocol.oauth2 import AuthorizationRequest

@@ -6,14 +6,14 @@ registered; any other ends on a page here.
 
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.emulator.lobby import COOKIE
-from doorward.emulator.pretend import OAuthProvider
+from doorward.emulator.rules import OAuthRules
 from doorward.emulator.web import Ask, Refused, Reply, page, redirect, refusal_page
 from doorward.protocol.jose import base64url_decode
 from doorward.protocol.oauth2 import EndSessionRequest
 from doorward.protocol.parameters import BadMessage, with_parameters
 
 
-def answer(provider: OAuthProvider, ask: Ask, realm: str) -> Reply:
+def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
     """Sign the browser out; raises `Refused`."""
     del realm
     try:
@@ -32,7 +32,7 @@ def answer(provider: OAuthProvider, ask: Ask, realm: str) -> Reply:
     return redirect(with_parameters(target, state), note=f"signed out: {who}").telling(state, f"to {target}")
 
 
-def _may_leave_to(provider: OAuthProvider, request: EndSessionRequest, target: str) -> bool:
+def _may_leave_to(provider: OAuthRules, request: EndSessionRequest, target: str) -> bool:
     """Ask the application that is named, else each one: Entra goes by the address alone."""
     named = request.client_id or _audience(request.id_token_hint)
     clients = provider.stage.clients.of(provider.name)

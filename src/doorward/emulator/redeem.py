@@ -16,7 +16,7 @@ import msgspec
 from doorward.emulator.assertions import is_good_assertion
 from doorward.emulator.clients import Client
 from doorward.emulator.grants import Grant, NotGranted
-from doorward.emulator.pretend import Beside, OAuthProvider
+from doorward.emulator.rules import Beside, OAuthRules
 from doorward.emulator.traffic import texts
 from doorward.emulator.web import Ask, Refused, Reply, json_reply, refusal_page
 from doorward.protocol.oauth2 import (
@@ -32,7 +32,7 @@ from doorward.protocol.parameters import BadMessage
 _GARBAGE = b"<!doctype html><title>Bad gateway</title><h1>502 Bad Gateway</h1>"
 
 
-def answer(provider: OAuthProvider, ask: Ask, realm: str) -> Reply:
+def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
     """Answer at the token endpoint; raises `Refused`."""
     if ask.method != "POST":
         refused = json_reply(TokenError(error="invalid_request", error_description="use POST").to_json(), 405)
@@ -57,7 +57,7 @@ def _read(ask: Ask) -> CodeRedemption | RefreshRequest:
     return read_token_request(ask.body)
 
 
-def _refusal(provider: OAuthProvider, ask: Ask, realm: str, error: str, description: str) -> Reply:
+def _refusal(provider: OAuthRules, ask: Ask, realm: str, error: str, description: str) -> Reply:
     told = TokenError(error=error, error_description=provider.error_text(error, description))
     reply = provider.token_refusal(told, 401 if error == "invalid_client" else 400, ask, realm)
     if error == "invalid_client" and ask.header("authorization") and reply.status == 401:
@@ -68,7 +68,7 @@ def _refusal(provider: OAuthProvider, ask: Ask, realm: str, error: str, descript
 # --- who asks ------------------------------------------------------------------------------------------------------
 
 
-def _client(provider: OAuthProvider, ask: Ask, request: CodeRedemption | RefreshRequest, realm: str) -> Client:
+def _client(provider: OAuthRules, ask: Ask, request: CodeRedemption | RefreshRequest, realm: str) -> Client:
     """Give the application that proved itself; raises protocol's `BadMessage`."""
     client_id, secret = request.client_id, request.client_secret
     if header := ask.header("authorization"):
@@ -106,7 +106,7 @@ def _basic(header: str, client_id: str) -> tuple[str, str]:
 # --- tokens --------------------------------------------------------------------------------------------------------
 
 
-def _redeem(provider: OAuthProvider, ask: Ask, request: CodeRedemption, client: Client, realm: str) -> Reply:
+def _redeem(provider: OAuthRules, ask: Ask, request: CodeRedemption, client: Client, realm: str) -> Reply:
     if not request.code:
         raise BadMessage("code is absent")
     grants = provider.stage.grants
@@ -133,7 +133,7 @@ def _check_verifier(grant: Grant, client: Client, verifier: str) -> None:
         raise NotGranted("a public client must use PKCE")
 
 
-def _refresh(provider: OAuthProvider, ask: Ask, request: RefreshRequest, client: Client) -> Reply:
+def _refresh(provider: OAuthRules, ask: Ask, request: RefreshRequest, client: Client) -> Reply:
     if not request.refresh_token:
         raise BadMessage("refresh_token is absent")
     grants = provider.stage.grants
@@ -153,7 +153,7 @@ def _refresh(provider: OAuthProvider, ask: Ask, request: RefreshRequest, client:
     return broken or _tokens(provider, ask, wanted, client, refreshed=True)
 
 
-def _tokens(provider: OAuthProvider, ask: Ask, grant: Grant, client: Client, *, refreshed: bool = False) -> Reply:
+def _tokens(provider: OAuthRules, ask: Ask, grant: Grant, client: Client, *, refreshed: bool = False) -> Reply:
     """Make the tokens of a grant, or fail as the faults say."""
     if (broken := _broken(provider, grant)) is not None:
         return broken
@@ -175,7 +175,7 @@ def _tokens(provider: OAuthProvider, ask: Ask, grant: Grant, client: Client, *, 
     return _late(provider, grant, reply).telling(texts(tokens.members()), note)
 
 
-def _broken(provider: OAuthProvider, grant: Grant) -> Reply | None:
+def _broken(provider: OAuthRules, grant: Grant) -> Reply | None:
     """Fail where a fault says so; a code is used all the same, a refresh token is not."""
     if "token_500" in grant.faults:
         reply = json_reply(TokenError(error="server_error").to_json(), 500, note="told to: 500")
@@ -186,7 +186,7 @@ def _broken(provider: OAuthProvider, grant: Grant) -> Reply | None:
     return _late(provider, grant, reply)
 
 
-def _late(provider: OAuthProvider, grant: Grant, reply: Reply) -> Reply:
+def _late(provider: OAuthRules, grant: Grant, reply: Reply) -> Reply:
     late = provider.stage.switches.slow_seconds if "slow" in grant.faults else 0.0
     return replace(reply, delay=late)
 
@@ -194,7 +194,7 @@ def _late(provider: OAuthProvider, grant: Grant, reply: Reply) -> Reply:
 # --- the profile ---------------------------------------------------------------------------------------------------
 
 
-def profile(provider: OAuthProvider, ask: Ask) -> Reply:
+def profile(provider: OAuthRules, ask: Ask) -> Reply:
     """Tell who holds an access token whose it is (OpenID Connect Core 5.3, RFC 6750); raises `Refused`."""
     if ask.method not in ("GET", "POST"):
         raise Refused(refusal_page(405, "Wrong method", "Use GET.").with_headers((b"allow", b"GET, POST")))
@@ -209,7 +209,7 @@ def profile(provider: OAuthProvider, ask: Ask) -> Reply:
     return _late(provider, grant, json_reply(known, note=f"profile of {grant.email}"))
 
 
-def _granted_to_bearer(provider: OAuthProvider, ask: Ask) -> Grant:
+def _granted_to_bearer(provider: OAuthRules, ask: Ask) -> Grant:
     scheme, _, token = ask.header("authorization").partition(" ")
     if scheme.lower() not in ("bearer", "token") or not token:
         raise NotGranted("no bearer")
