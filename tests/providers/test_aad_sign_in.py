@@ -1,5 +1,6 @@
 """Entra's issuers and keys at a sign-in: one tenant, many tenants, both versions."""
 
+import random
 from dataclasses import dataclass, replace
 
 import pytest
@@ -27,6 +28,7 @@ from tests.support.entra import (
     published,
     signer,
 )
+from tests.support.spoiling import spoil
 
 HOST = "https://login.microsoftonline.com"
 OWN = V2.replace("{tenantid}", TENANT)
@@ -150,6 +152,24 @@ def test_a_tenant_without_tid() -> None:
     )
     token = read_compact(mint(claims(iss=issuer, tid=..., oid=...)))
     verify_id_token(token, key_set(signer("shared").jwk()).find(token.kid), rules, NOW)
+
+
+def test_spoiled_tokens() -> None:
+    """Tokens spoiled at random are judged or refused, and whatever passes comes from an admitted tenant."""
+    chance = random.Random(20270115)  # noqa: S311 - the same tokens in every run
+    passed = 0
+    for _ in range(1500):
+        token = spoil(chance)
+        for registration, bearer in ((COMMON, False), (COMMON, True), (ONE, True)):
+            try:
+                registration.check(token, bearer=bearer)
+            except TokenRefused:
+                continue
+            passed += 1
+            body = read_compact(token).unverified_claims
+            assert body["iss"] == V2.replace("{tenantid}", str(body["tid"]))
+            assert body["tid"] in (TENANT, CONSUMER_TENANT)
+    assert passed > 100
 
 
 KEYS = f"{HOST}/common/discovery"
