@@ -155,6 +155,15 @@ async def test_who_needs_keys_is_told_where_they_are() -> None:
         assert it.told[2:] == [frozenset()]
 
 
+async def test_keys_of_which_another_document_tells_more_are_two() -> None:
+    """What version 2.0 says of Entra's version 1.0 keys is kept fresh beside them."""
+    keys = "https://login.windows.net/common/discovery"
+    whole = {"authorization_endpoint": "https://a/a", "token_endpoint": "https://a/t", "jwks_uri": f"{keys}/keys"}
+    async with bench() as it:
+        it.discovery.watch({"aad": plan("aad", issuer="https://sts.windows.net/x/", **whole)})
+        assert it.told == [{f"{keys}/keys", f"{keys}/v2.0/keys"}]
+
+
 # --- outages -------------------------------------------------------------------------------------------------------
 
 

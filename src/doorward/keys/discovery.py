@@ -126,8 +126,7 @@ class Discovery:
 
     def key_urls(self) -> frozenset[str]:
         """Give the addresses of the key sets that sign-in needs, as far as they are known."""
-        found = (self.known(plan) for plan in self._plans)
-        return frozenset(endpoints.jwks_uri for endpoints in found if endpoints is not None and endpoints.jwks_uri)
+        return frozenset(url for plan in self._plans for url in _keys_of(plan, self.known(plan)) if url)
 
     # --- in the background -------------------------------------------------------------------------------------
 
@@ -275,6 +274,13 @@ def speaks_for(plan: ProviderPlan, published: str) -> bool:
     """
     configured = plan.endpoints.issuer
     return not configured or plan.spec.issuer_from_document or published.rstrip("/") == configured.rstrip("/")
+
+
+def _keys_of(plan: ProviderPlan, found: Endpoints | None) -> tuple[str, ...]:
+    """Give where a provider's keys are published, and where more is said of them."""
+    if found is None:
+        return ()
+    return found.jwks_uri, plan.spec.twin_keys(found.issuer, found.jwks_uri)
 
 
 def _address(name: str, value: object) -> str:
