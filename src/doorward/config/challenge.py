@@ -9,6 +9,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from doorward.config.auth_plan import AuthPlan
+from doorward.config.tree_endpoints import WELL_KNOWN
 from doorward.identity.visit import Visit
 from doorward.protocol.easyauth import challenge
 from doorward.providers.spec import Endpoints
@@ -43,10 +44,15 @@ def challenges_of(plan: AuthPlan) -> ChallengeOf:
 
 
 def authorization_uri(endpoints: Endpoints) -> str:
-    """Give where people sign in at Entra: as the settings say it, else as the issuer implies (reference 2.2)."""
-    if endpoints.authorization_endpoint or not endpoints.issuer:
+    """Give where people sign in at Entra: as the settings say it, else as the openIdIssuer implies (reference 2.2).
+
+    The issuer that tokens name would not do: that of many tenants has a mark where here `common` stands.
+    """
+    if endpoints.authorization_endpoint:
         return endpoints.authorization_endpoint
-    issuer = endpoints.issuer.rstrip("/")
+    issuer = (endpoints.discovery.removesuffix(WELL_KNOWN) or endpoints.issuer).rstrip("/")
+    if not issuer:
+        return ""
     if issuer.endswith(_V2):
         return f"{issuer.removesuffix(_V2)}/oauth2/v2.0/authorize"
     parts = urlsplit(issuer)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from doorward import providers
+from doorward.base.errors import ErrorRow
 from doorward.base.faults import (
     SETTING_CONFLICT,
     SETTING_MISSING,
@@ -23,6 +24,7 @@ from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.config.dev_keys import is_dev_secret
 from doorward.config.documents import is_readable
 from doorward.config.findings import Finding, error, warning
+from doorward.config.sections_easyauth import ProviderSettings
 from doorward.config.settings import Settings
 from doorward.config.suggestions import nearest
 from doorward.config.tree_endpoints import is_multi_tenant
@@ -32,6 +34,12 @@ from doorward.config.tree_reading import TreeValues, setting_of
 
 _LISTS = "easyauth.allowed_emails, allowed_domains or allowed_users"
 _FILES = ("client_certificate_file", "client_key_file", "private_key_file")
+_OWNERS = {
+    ("client_certificate_file", "client_key_file"): "aad",
+    ("private_key_file", "team_id", "key_id"): "apple",
+    ("request_token_endpoint", "access_token_endpoint"): "twitter",
+    ("token_info_endpoint",): "facebook",
+}
 _TOGETHER = (("client_certificate_file", "client_key_file"), ("private_key_file", "team_id", "key_id"))
 
 
@@ -192,29 +200,47 @@ def _known_names(settings: Settings) -> list[str]:
 
 
 def _tables(settings: Settings) -> Iterator[Finding]:
-    """Hold every [providers.NAME] to a provider that exists, and what it sets to being of use."""
+    """Hold every [providers.NAME] to a provider that exists, and what it sets to being whole and of use."""
     known = {name.lower() for name in _known_names(settings)}
     for name, table in settings.providers.items():
         if name not in known and settings.auth.plan is not None and _is_written(settings, f"providers.{name}"):
             close = nearest(name, known)
             what = f"[providers.{name}] is neither a built-in provider nor a custom one of the auth tree."
             fix = f"Did you mean [providers.{close}]?" if close else "Remove it, or set the provider up in the tree."
-            where = _where(settings, f"providers.{name}")
-            yield error(SETTING_UNKNOWN, where=where, setting=f"providers.{name}", what=what, fix=fix)
-        for group in _TOGETHER:
-            missing = [key for key in group if not getattr(table, key)]
-            if missing and len(missing) < len(group):
-                setting = f"providers.{name}.{missing[0]}"
-                what = f"{setting} is missing: {', '.join(group)} go together."
-                where = _where(settings, *(f"providers.{name}.{key}" for key in group))
-                yield error(SETTING_MISSING, where=where, setting=setting, what=what, fix=f"Set {missing[0]}.")
-        for key in _FILES:
-            file: str = getattr(table, key)
-            if file and not is_readable(file):
+            yield _of_table(settings, f"providers.{name}", SETTING_UNKNOWN, what, fix)
+        spec = providers.by_alias(name)
+        if spec is not None and name != spec.name and spec.name in settings.providers:
+            what = f"[providers.{spec.name}] and [providers.{name}] are the same provider."
+            yield _of_table(settings, f"providers.{spec.name}", SETTING_CONFLICT, what, "Keep one of the two.")
+        yield from _keys_of_table(settings, name, table)
+
+
+def _keys_of_table(settings: Settings, name: str, table: ProviderSettings) -> Iterator[Finding]:
+    spec = providers.by_alias(name)
+    for keys, owner in _OWNERS.items():
+        for key in keys:
+            if getattr(table, key) and (spec.name if spec else name) != owner:
                 setting = f"providers.{name}.{key}"
-                what, fix = f"{setting} names {file}, which cannot be read.", "Correct the path or its permissions."
+                what, fix = f"{setting} has no effect: it is for {owner} alone.", "Remove it."
                 where = _where(settings, setting)
-                yield error(SETTINGS_FILE_UNREADABLE, where=where, setting=setting, what=what, fix=fix)
+                yield warning(SETTING_WITHOUT_EFFECT, where=where, setting=setting, what=what, fix=fix)
+    for group in _TOGETHER:
+        missing = [key for key in group if not getattr(table, key)]
+        if missing and len(missing) < len(group):
+            setting = f"providers.{name}.{missing[0]}"
+            what = f"{setting} is missing: {', '.join(group)} go together."
+            where = _where(settings, *(f"providers.{name}.{key}" for key in group))
+            yield error(SETTING_MISSING, where=where, setting=setting, what=what, fix=f"Set {missing[0]}.")
+    for key in _FILES:
+        file: str = getattr(table, key)
+        if file and not is_readable(file):
+            setting = f"providers.{name}.{key}"
+            what, fix = f"{setting} names {file}, which cannot be read.", "Correct the path or its permissions."
+            yield _of_table(settings, setting, SETTINGS_FILE_UNREADABLE, what, fix)
+
+
+def _of_table(settings: Settings, name: str, row: ErrorRow, what: str, fix: str) -> Finding:
+    return error(row, where=_where(settings, name), setting=name, what=what, fix=fix)
 
 
 def _is_written(settings: Settings, table: str) -> bool:

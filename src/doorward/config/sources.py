@@ -91,11 +91,15 @@ def environment_name(path: str) -> str:
     return PREFIX + path.replace(".", "__").upper()
 
 
+def _command(options: Options) -> str:
+    return f"doorward {options.purpose}"
+
+
 def gather(options: Options) -> Gathered:
     """Find every value that was given, from what counts least to what counts most."""
     gathered = Gathered()
     for path, value in options.presets.items():
-        gathered.give(path, Given(value=value, origin=Origin("default", f"doorward {options.purpose}")))
+        gathered.give(path, Given(value=value, origin=Origin("default", _command(options))))
     _take_file(gathered, options)
     _take_website_keys(gathered, options.environment)
     _take_environment(gathered, options.environment)
@@ -300,7 +304,7 @@ def _take_tree(gathered: Gathered, options: Options) -> None:
     given = gathered.values.get("auth.file")
     named = given is not None and isinstance(given.value, str) and bool(given.value)
     file = (str(given.value), given.origin) if given is not None and named else None
-    choice = choose_tree(gathered.tree, file, options.environment, options.auth_tree)
+    choice = choose_tree(gathered.tree, file, options.environment, options.auth_tree, _command(options))
     gathered.tree = choice.source
     gathered.findings += choice.findings
     if choice.origin is not None:

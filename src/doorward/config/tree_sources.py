@@ -32,8 +32,12 @@ def choose_tree(
     file: tuple[str, Origin] | None,
     environment: Mapping[str, str],
     preset: Mapping[str, object] | None,
+    command: str,
 ) -> TreeChoice:
-    """Choose among an inline tree, the file of `auth.file` with its origin, variables, and a command's own tree."""
+    """Choose among an inline tree, the file of `auth.file` with its origin, variables, and a command's own tree.
+
+    `command` is what findings about that last one name as its place.
+    """
     choice = TreeChoice(source=inline)
     if file is not None:
         _take_file(choice, *file)
@@ -45,8 +49,8 @@ def choose_tree(
         choice.source = TreeSource(content={}, place=lambda _: ENABLED)
         choice.origin = Origin("environment", ENABLED)
     elif preset is not None:
-        choice.source = TreeSource(content=preset, place=lambda _: "default")
-        choice.origin = Origin("default", "default")
+        choice.source = TreeSource(content=preset, place=lambda _: command)
+        choice.origin = Origin("default", command)
     return choice
 
 
