@@ -2,9 +2,10 @@ import re
 
 import pytest
 
-from doorward.base import faults, refusals
+from doorward.base import faults, refusals, refusals_easyauth, refusals_gateway, refusals_sign_in
 from doorward.base.errors import DoorwardError, ErrorRow, catalogue, enter
 
+REFUSALS = (refusals, refusals_easyauth, refusals_gateway, refusals_sign_in)
 ROWS = list(catalogue().values())
 CONTRACT = {
     "token_expired": (401, "Azure AD token has expired"),
@@ -57,9 +58,9 @@ def test_rows_can_be_sent(row: ErrorRow) -> None:
 def test_floors_of_the_catalogue() -> None:
     """Refusals have a status; an operator's faults never reach HTTP."""
     rows = {
-        module: [row for row in vars(module).values() if isinstance(row, ErrorRow)] for module in (refusals, faults)
+        module: [row for row in vars(module).values() if isinstance(row, ErrorRow)] for module in (*REFUSALS, faults)
     }
-    assert all(row.status for row in rows[refusals])
+    assert all(row.status for module in REFUSALS for row in rows[module])
     assert not any(row.status for row in rows[faults])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from doorward.base import faults, refusals
+from doorward.base import faults, refusals, refusals_easyauth, refusals_gateway, refusals_sign_in
 from doorward.base.errors import DoorwardError, ErrorRow, catalogue
 from doorward.cli.backstage import in_back_office
 from doorward.cli.frame import Verb
@@ -22,7 +22,8 @@ from doorward.cli.provider_tokens import explain_id_token
 if TYPE_CHECKING:
     from doorward.house import BackOffice
 
-_ENTERED = (refusals, faults)  # importing them is what fills the catalogue
+# Importing them is what fills the catalogue.
+_ENTERED = (refusals, refusals_easyauth, refusals_gateway, refusals_sign_in, faults)
 _CODE = re.compile(r"[A-Za-z0-9_ -]{1,63}")
 _OPAQUE = re.compile(r"[0-9a-f]{64}")
 _BEARER = re.compile(r"(?:authorization:\s*)?bearer\s+", re.IGNORECASE)
