@@ -17,7 +17,7 @@ import pytest
 from doorward.identity.visit import Visit
 from doorward.inbound.door import Reply, Route
 from tests.support.programs import Program, free_ports
-from tests.support.serving import serving
+from tests.support.serving import BY_THE_GATEWAY, serving
 
 CHILD = Path(__file__).with_name("serving_child.py")
 
@@ -48,7 +48,8 @@ class Child:
 @contextmanager
 def child(tmp_path: Path, drain: float = 20) -> Generator[Child]:
     port = free_ports(2)
-    command = [sys.executable, str(CHILD), str(port), str(port + 1), str(drain)]
+    reader = "gateway" if BY_THE_GATEWAY.get() else "uvicorn"
+    command = [sys.executable, str(CHILD), str(port), str(port + 1), str(drain), reader]
     admin = f"http://127.0.0.1:{port + 1}"
     with Program(command, cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join(sys.path)}) as program:
         program.wait_for_url(f"{admin}/readyz")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from doorward.gateway.local import Local
 from doorward.identity.visit import Visit
 from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Reply, Route
@@ -290,4 +291,4 @@ async def test_a_client_that_takes_no_answer_is_let_go(
 
 
 def waiting_requests() -> int:
-    return sum(isinstance(known, RequestResponseCycle) for known in gc.get_objects())
+    return sum(isinstance(known, RequestResponseCycle | Local) for known in gc.get_objects())

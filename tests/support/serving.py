@@ -4,11 +4,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.errors import DoorwardError
+from doorward.gateway.listener import PublicListener, Site
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Asgi, Door, Refuse, Reply, Route
@@ -68,6 +70,15 @@ class Answer:
         return cls(int(first.split(" ")[1]), {name.lower(): value for name, _, value in pairs}, body)
 
 
+BY_THE_GATEWAY: ContextVar[bool] = ContextVar("BY_THE_GATEWAY", default=False)
+"""Whether the public listener's protocol serves where a test does not say."""
+
+
+def by_the_gateway(door: Door) -> PublicListener:
+    """Give the public listener, without an application behind it."""
+    return PublicListener(Site(door=door))
+
+
 def refuse(_visit: Visit, error: DoorwardError) -> Reply:
     """Put a refusal into the plainest envelope there is: its code."""
     return Reply(error.row.status, error.code.encode(), ((b"content-type", b"text/plain"),))
@@ -78,14 +89,17 @@ async def serving(
     routes: Iterable[Route] = (),
     *,
     app: Callable[[Door], Asgi] = lambda door: door,
+    public: Callable[[Door], PublicListener] | None = None,
     trusted: Iterable[str] = (),
     envelopes: dict[str, Refuse] | None = None,
     limits: Limits | None = None,
     tls: ssl.SSLContext | None = None,
     drain_timeout: float = 10.0,
+    port: int = 0,
 ) -> AsyncGenerator[Serving]:
-    """Serve `routes` on a free port of 127.0.0.1."""
-    entropy, clock, listening, run = SeededEntropy(), SystemClock(), bind("127.0.0.1:0"), Run()
+    """Serve `routes` on a free port of 127.0.0.1, or on `port`: by uvicorn's protocol, or with `public` by ours."""
+    public = public or (by_the_gateway if BY_THE_GATEWAY.get() else None)
+    entropy, clock, listening, run = SeededEntropy(), SystemClock(), bind(f"127.0.0.1:{port}"), Run()
     seen: list[tuple[str, int]] = []
     door = Door(
         routes,
@@ -94,7 +108,14 @@ async def serving(
         observe=lambda _visit, route, status, _seconds: seen.append((route, status)),
         envelopes={"": refuse, **(envelopes or {})},
     )
-    listener = Listener(name="public", socket=listening, app=app(door), limits=limits or Limits(), tls=tls)
+    listener = Listener(
+        name="public",
+        socket=listening,
+        app=None if public else app(door),
+        connect=public(door).connect if public else None,
+        limits=limits or Limits(),
+        tls=tls,
+    )
     port = listening.getsockname()[1]
     up = asyncio.Event()
     task = asyncio.create_task(

@@ -46,8 +46,8 @@ class Relay:
 
     __slots__ = (
         "_asked_at", "_client", "_door", "_ended_at", "_ends_connection", "_has_begun", "_head", "_in_chunks",
-        "_is_full", "_is_over", "_is_repeated", "_is_reused", "_is_whole", "_loop", "_principal", "_started", "_status", "_tunnel",
-        "_unsent", "_unsent_bytes", "_upstream", "_visit",
+        "_is_full", "_is_over", "_is_repeated", "_is_reused", "_is_whole", "_loop", "_principal", "_started",
+        "_status", "_tunnel", "_unsent", "_unsent_bytes", "_upstream", "_visit",
     )  # fmt: skip
 
     def __init__(self, client: Connection, head: Head, visit: Visit, door: AppDoor) -> None:
