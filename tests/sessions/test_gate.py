@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doorward.base.clock import FrozenClock
 from doorward.base.errors import DoorwardError, ErrorRow
@@ -317,3 +319,55 @@ async def test_two_hundred_people_are_told_apart(one: Replica, two: Replica) -> 
     ]
     callers = await asyncio.gather(*(two.gate.recognise(visit(header)) for header in headers))
     assert [via(caller)[1] for caller in callers] == [f"p{n}@contoso.com" for n in range(200)]
+
+
+_GATES = list[Replica]()
+_TEXTS = st.sampled_from(
+    [b"AppServiceAuthSession=", b"AppServiceAuthSession1=", b"; ", b"A" * 43, b".1", b"Bearer ", b"."]
+)
+
+
+@pytest.fixture
+def only(one: Replica) -> Replica:
+    """Give the replica to a test that Hypothesis runs many times; it takes bearers, of which none is good."""
+    tokens = Tokens()
+    checks = PlatformBearers(tokens.look_up, one.presenter, one.clock, one.desk.notices, grace=10.0)
+
+    async def refuse(_token: str) -> Caller:
+        raise DoorwardError(INVALID_BEARER)
+
+    one.bearers = Bearers(provider=refuse, platform=checks.check)
+    _GATES[:] = [one]
+    return one
+
+
+@pytest.mark.usefixtures("only")
+@given(st.lists(st.tuples(
+    st.sampled_from(["Cookie", "Authorization", "X-ZUMO-AUTH", "Accept"]),
+    st.lists(st.one_of(st.binary(max_size=60), _TEXTS), max_size=6),
+), max_size=4))  # fmt: skip
+def test_no_header_lets_anybody_in(headers: list[tuple[str, list[bytes]]]) -> None:
+    """Whatever a stranger sends, memory knows nobody and nothing breaks."""
+    (one,) = _GATES
+    caller = one.gate.recognise_now(visit(*((name, b"".join(pieces).decode("latin-1")) for name, pieces in headers)))
+    assert caller is None or isinstance(caller.credential, Anonymous | Bad)
+
+
+async def test_a_spoiled_cookie_is_nobodys(one: Replica, two: Replica) -> None:
+    """No cookie with one character changed, dropped or added is somebody's, in memory or in the database."""
+    cookie, _ = await one.desk.start(person(), NOW)
+    for at in range(len(cookie)):
+        begin, end = cookie[:at], cookie[at:]
+        for spoiled in (begin + ("B" if end[0] != "B" else "C") + end[1:], begin + end[1:], begin + "A" + end):
+            if spoiled != cookie:
+                for replica in (one, two):
+                    assert isinstance((await both(replica, cookie_of(spoiled))).credential, Anonymous)
+    chunks = f"AppServiceAuthSession={cookie[:20]}; AppServiceAuthSession1={cookie[20:]}"
+    assert via(await both(two, ("Cookie", chunks)))[0] is Via.COOKIE
+    many = "; ".join(f"AppServiceAuthSession{number or ''}=A" for number in range(300))
+    for planted in (
+        many,
+        f"AppServiceAuthSession={cookie}; AppServiceAuthSession=x",
+        f"AppServiceAuthSession1={cookie}",
+    ):
+        assert isinstance((await both(two, ("Cookie", planted))).credential, Anonymous)
