@@ -41,15 +41,24 @@ install_venv() {
     return 1
 }
 
-# The tests of pages use Debian's Chromium. Without it they are skipped, or fail where CI is set.
-find_browser() {
-    command -v chromium >/dev/null && return 0
+# Programs of Debian that some tests use. Without them these tests are skipped, or fail where CI is set.
+find_programs() {
+    find_program chromium chromium "the tests of pages"
+    find_program nginx nginx-light "the tests of forward-auth with nginx"
+}
+
+find_program() { # NAME PACKAGE WHAT-FOR
+    has_program "$1" && return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing chromium, for the tests of pages." >&2
-        install_package chromium
+        echo "Installing $2, for $3." >&2
+        install_package "$2"
     fi
-    command -v chromium >/dev/null && return 0
-    echo "There is no chromium, so the tests of pages are left out. On Debian and Ubuntu: apt-get install chromium." >&2
+    has_program "$1" && return 0
+    echo "There is no $1, so $3 are left out. On Debian and Ubuntu: apt-get install $2." >&2
+}
+
+has_program() { # NAME; an ordinary user's PATH lacks the directories of servers
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null
 }
 
 install_package() { # NAME; that it failed shows in that the thing is still missing

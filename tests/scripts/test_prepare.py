@@ -80,19 +80,31 @@ def _is_fresh(script: Path) -> bool:
 
 
 @pytest.mark.parametrize("user", ["root", "somebody"])
-def test_a_missing_browser_is_installed_by_root_and_named_to_others(tmp_path: Path, user: str) -> None:
-    """Root gets Chromium from Debian; anybody else is told how, and the tests go on without it."""
+@pytest.mark.parametrize(("program", "package"), [("chromium", "chromium"), ("made-up-server", "made-up-light")])
+def test_a_missing_program_is_installed_by_root_and_named_to_others(
+    tmp_path: Path, user: str, program: str, package: str
+) -> None:
+    """Root gets programs that tests use from Debian; anybody else is told how, and the tests go on without them."""
     tools = {
         "id": f"echo {0 if user == 'root' else 1000}",
-        "apt-get": 'echo "$@" >> "$LOG"; : > "$BIN/chromium"; /bin/chmod +x "$BIN/chromium"',
+        "apt-get": f'echo "$@" >> "$LOG"; : > "$BIN/{program}"; /bin/chmod +x "$BIN/{program}"',
     }
     for name, body in tools.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
     log = tmp_path / "log"
     log.touch()
-    command = ["/bin/sh", "-eu", "-c", f'. "{ROOT}/scripts/prepare.sh"; find_browser']
+    find = f'. "{ROOT}/scripts/prepare.sh"; find_program {program} {package} "some tests"'
     env = {"PATH": str(tmp_path), "LOG": str(log), "BIN": str(tmp_path)}
-    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    assert ("chromium" in log.read_text()) == (user == "root")
-    assert ("apt-get install chromium" in said.stderr) == (user != "root")
+    said = subprocess.run(["/bin/sh", "-eu", "-c", find], env=env, capture_output=True, text=True, check=True)
+    assert (f" {package}\n" in log.read_text()) == (user == "root")
+    assert (f"apt-get install {package}" in said.stderr) == (user != "root")
+
+
+def test_programs_of_servers_are_found_beside_the_path(tmp_path: Path) -> None:
+    """An ordinary user's PATH lacks /usr/sbin, where nginx lies; nobody is asked to install what is there."""
+    (server,) = [path for path in (Path("/usr/sbin/nologin"), Path("/sbin/nologin")) if path.exists()][:1]
+    find = f'. "{ROOT}/scripts/prepare.sh"; find_program {server.name} nothing "no tests"'
+    command = ["/bin/sh", "-eu", "-c", find]
+    said = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert said.stderr == ""
