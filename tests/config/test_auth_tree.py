@@ -1,11 +1,15 @@
 """From App Service's tree to a plan: ordinary trees, defaults, contradictions."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from doorward import providers
 from doorward.config.auth_plan import AuthPlan
 from doorward.config.sections_easyauth import ProviderSettings
+from doorward.config.tree_docs import render_tree_docs
+from doorward.providers.spec import Endpoints
 from tests.support.auth_trees import AAD, CONTOSO, GITHUB, GOOGLE, PRINTED, SEVERAL, TENANT, planned, with_key
 
 ONE: dict[str, Any] = {"identityProviders": {"azureActiveDirectory": AAD}}
@@ -364,12 +368,12 @@ def test_tables_are_laid_over_the_tree() -> None:
         "github": ProviderSettings(userinfo_endpoint="http://127.0.0.1:9/user"),
         "contoso": ProviderSettings(token_endpoint="http://127.0.0.1:9/token"),
     }
-    providers = planned(tree, written=written).plan.providers
-    assert providers["google"].endpoints.discovery == "http://127.0.0.1:9/google/.well-known/openid-configuration"
-    assert providers["github"].endpoints.userinfo_endpoint == "http://127.0.0.1:9/user"
-    assert providers["github"].endpoints.token_endpoint == "https://github.com/login/oauth/access_token"
-    assert providers["Contoso"].endpoints.token_endpoint == "http://127.0.0.1:9/token"
-    assert providers["Contoso"].endpoints.discovery == "https://id.contoso.com/.well-known/openid-configuration"
+    found = planned(tree, written=written).plan.providers
+    assert found["google"].endpoints.discovery == "http://127.0.0.1:9/google/.well-known/openid-configuration"
+    assert found["github"].endpoints.userinfo_endpoint == "http://127.0.0.1:9/user"
+    assert found["github"].endpoints.token_endpoint == "https://github.com/login/oauth/access_token"
+    assert found["Contoso"].endpoints.token_endpoint == "http://127.0.0.1:9/token"
+    assert found["Contoso"].endpoints.discovery == "https://id.contoso.com/.well-known/openid-configuration"
 
 
 @pytest.mark.parametrize(
@@ -384,3 +388,21 @@ def test_tables_are_laid_over_the_tree() -> None:
 def test_https_is_asked_for_where_the_site_has_it(tree: dict[str, Any], public_url: str, *, asked: bool) -> None:
     """Without the key the public address decides."""
     assert planned(tree, public_url=public_url).plan.require_https is asked
+
+
+def test_a_new_provider_is_configured_by_its_specification(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One specification more, and its keys are read, its secret is asked for, and its table counts."""
+    spec = replace(
+        providers.ALL["google"], name="fabrikam", label="Fabrikam", tree_key="fabrikamId", client_id_key="appKey",
+        secret_key="appKeySettingName", endpoints=Endpoints(issuer="https://id.fabrikam.example"),
+    )  # fmt: skip
+    monkeypatch.setattr(providers, "ALL", {**providers.ALL, "fabrikam": spec})
+    registration = {"appKey": "x", "appKeySettingName": "GOOGLE_PROVIDER_AUTHENTICATION_SECRET"}
+    tree: dict[str, Any] = {"identityProviders": {"fabrikamId": {"registration": registration}}}
+    tree["globalValidation"] = {"redirectToProvider": "FabrikamID"}
+    plan = plan_of(tree)
+    assert plan.provider == "fabrikam"
+    assert plan.providers["fabrikam"].endpoints.discovery.startswith("https://id.fabrikam.example/.well-known/")
+    del registration["appKeySettingName"]
+    assert [entry[1] for entry in complaints(tree)] == ["setting_missing"]
+    assert "identityProviders.fabrikamId.registration.appKey`" in render_tree_docs()

@@ -10,6 +10,7 @@ from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.config.challenge import challenges_of
 from doorward.providers import ALL
 from doorward.providers.spec import Endpoints
+from tests.support.auth_trees import planned
 from tests.support.visits import TRUST
 
 SITE = "https://app.example.com:8443"
@@ -58,6 +59,16 @@ def test_aad_says_where_to_sign_in(issuer: str, authorization: str, uri: str) ->
     plan = replace(PLAN, providers=provider(issuer=issuer, authorization=authorization))
     expected = f'Bearer realm="app.example.com:8443" authorization_uri="{uri}" resource_id="client"'
     assert said(plan) == expected.encode()
+
+
+def test_an_issuer_of_many_tenants_is_named_as_it_is_written() -> None:
+    """Where tokens name their own tenant, people sign in at `common`; so it is with a tenant named by its domain."""
+    for tenant in ("common", "contoso.onmicrosoft.com"):
+        issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+        registration = {"openIdIssuer": issuer, "clientId": "client"}
+        plan = planned({"identityProviders": {"azureActiveDirectory": {"registration": registration}}}).plan
+        uri = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize"
+        assert f'authorization_uri="{uri}"'.encode() in (said(plan) or b"")
 
 
 def test_without_aad_the_host_stands_alone() -> None:

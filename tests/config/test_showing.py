@@ -9,6 +9,7 @@ from doorward.config.loading import load
 from doorward.config.settings import Settings, every_row
 from doorward.config.showing import render_text, show
 from doorward.config.sources import Options
+from tests.support.auth_trees import ENVIRONMENT, SEVERAL, with_key
 from tests.support.canaries import keep_secret
 
 TEXT = """\
@@ -53,6 +54,40 @@ def test_every_setting_is_shown_with_its_origin_and_without_secrets(
     assert told["providers.google.issuer"] == ("https://issuer.example", "doorward.toml:9")
     text = render_text(shown) + json.dumps([entry.members() for entry in shown])
     assert not any(secret in text for secret in (key, subscription, password))
+
+
+def test_the_auth_tree_is_shown_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key of the tree stands with its value and its place, and no secret is among them."""
+    monkeypatch.chdir(tmp_path)
+    Path("auth.json").write_text(json.dumps(SEVERAL, indent=1))
+    Path("doorward.toml").write_text('[server]\npublic_url = "https://a.example"\n[auth]\nfile = "auth.json"\n')
+    secret = keep_secret("a-client-secret-that-nobody-may-see")
+    environment = dict.fromkeys(ENVIRONMENT, secret) | {"WEBSITE_AUTH_NONCE_DURATION": "00:01:00"}
+    shown = show(load(Options(environment=environment, purpose="command")))
+    told = {entry.name: (entry.value, entry.origin) for entry in shown}
+    providers = "auth.identityProviders"
+    assert told["auth.login.nonce.nonceExpirationInterval"] == ("00:01:00", "WEBSITE_AUTH_NONCE_DURATION")
+    assert told["auth.globalValidation.unauthenticatedClientAction"] == ("RedirectToLoginPage", "default")
+    assert told["auth.globalValidation.excludedPaths"] == ('["/public/*", "/health"]', "auth.json:6")
+    assert told["auth.login.cookieExpiration.convention"][0] == "IdentityProviderDerived"
+    assert told["auth.httpSettings.requireHttps"] == ("true", "default")
+    name = "GITHUB_PROVIDER_AUTHENTICATION_SECRET"
+    assert told[f"{providers}.gitHub.registration.clientSecretSettingName"][0] == name
+    custom = f"{providers}.customOpenIdConnectProviders.contoso"
+    assert told[f"{custom}.login.nameClaimType"][0] == "preferred_username"
+    assert secret not in render_text(shown)
+
+
+def test_a_secret_in_place_of_its_name_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like a secret where a variable's name should stand is not shown."""
+    monkeypatch.chdir(tmp_path)
+    secret = keep_secret("GOCSPX-pasted-in-place-of-a-name")
+    path = "identityProviders.google.registration.clientSecretSettingName"
+    Path("auth.json").write_text(json.dumps(with_key(SEVERAL, path, secret)))
+    Path("doorward.toml").write_text('[auth]\nfile = "auth.json"\n')
+    shown = show(load(Options(environment=ENVIRONMENT, purpose="command")))
+    assert next(entry.value for entry in shown if entry.name == f"auth.{path}") == "********"
+    assert secret not in render_text(shown)
 
 
 def test_no_setting_is_left_out() -> None:

@@ -118,6 +118,7 @@ def test_the_effective_tree_reads_back(tree: dict[str, Any]) -> None:
         shown = json.loads(json.dumps(effective_tree(result.values, result.plan)))
         again, _ = plan(shown, ENVIRONMENT)
         assert again.plan == result.plan
+        assert list(again.plan.providers) == list(result.plan.providers)
 
 
 def test_a_whole_tree_reads_back() -> None:
@@ -127,6 +128,7 @@ def test_a_whole_tree_reads_back() -> None:
     shown = effective_tree(result.values, result.plan)
     again, _ = plan(shown, ENVIRONMENT)
     assert again.plan == result.plan
+    assert list(again.plan.providers) == list(result.plan.providers)
     assert effective_tree(again.values, again.plan) == shown
 
 

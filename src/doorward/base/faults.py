@@ -86,8 +86,10 @@ FILE_OPEN_TO_OTHERS = _row(
 SETTING_UNKNOWN = _row(
     "setting_unknown",
     "There is no such setting",
-    "A section, key or DOORWARD_ variable is not known; ignoring it could leave a protection off by a slip of the pen.",
-    "Use the suggested name or remove the line; docs/settings.md lists every setting.",
+    "A section, key or DOORWARD_ variable is not known; ignoring it could leave a protection off by a slip of the pen. "
+    "In the auth tree, where App Service ignores what it does not know, it is a warning.",
+    "Use the suggested name or remove the line; docs/settings.md lists every setting, docs/auth-json.md every key of "
+    "the auth tree.",
 )
 SETTING_INVALID = _row(
     "setting_invalid",
@@ -110,8 +112,10 @@ SETTING_CONFLICT = _row(
 SETTING_UNSAFE = _row(
     "setting_unsafe",
     "A setting is not safe in production",
-    "The value belongs to development: a key that everybody knows, plain HTTP, or trust in every address.",
-    "Use keys of your own (openssl rand -hex 32), https addresses, and the narrowest trust that works.",
+    "The value belongs to development: a key or secret that everybody knows, plain HTTP, or trust in every address; or "
+    "a provider signs in anybody, and no list says who may pass.",
+    "Use keys of your own (openssl rand -hex 32), https addresses, the narrowest trust that works, and a list of who "
+    "may pass.",
 )
 SETTING_NOT_IN_RELEASE = _row(
     "setting_not_in_release",

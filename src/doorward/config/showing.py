@@ -55,7 +55,7 @@ def _tree(settings: Settings) -> Iterator[ShownSetting]:
 
 def render_text(shown: Sequence[ShownSetting]) -> str:
     """Lay settings out in columns, one a line: name, value, and where it came from."""
-    name_width = max((len(entry.name) for entry in shown), default=0)
+    name_width = min(max((len(entry.name) for entry in shown), default=0), 64)
     value_width = min(max((len(_quoted(entry)) for entry in shown), default=0), 60)
     lines = [f"{entry.name:<{name_width}}  {_quoted(entry):<{value_width}}  {entry.origin}" for entry in shown]
     return "".join(f"{line.rstrip()}\n" for line in lines)

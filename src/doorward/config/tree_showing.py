@@ -28,10 +28,19 @@ class Effective:
 
 
 def effective_keys(values: TreeValues, plan: AuthPlan) -> Iterator[Effective]:
-    """Give every key that counts, in the order of the documentation.
+    """Give every key that counts, in the order of the documentation, providers in the order of the tree.
 
     Of a provider, those that were written, and the defaults of one that takes part.
     """
+    entries = list(_entries(values, plan))
+    rank = {name: number for number, name in enumerate(values.names(PROVIDERS))}
+    ranked = sorted((entry for entry in entries if entry.path[0] == PROVIDERS), key=lambda entry: rank[entry.path[1]])
+    ordered = iter(ranked)
+    for entry in entries:
+        yield next(ordered) if entry.path[0] == PROVIDERS else entry
+
+
+def _entries(values: TreeValues, plan: AuthPlan) -> Iterator[Effective]:
     derived = _derived(plan)
     for key in keys_of(providers.ALL.values()):
         for path in _paths(key, values):
