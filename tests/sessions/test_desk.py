@@ -3,14 +3,18 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from doorward.base.clock import FrozenClock
 from doorward.base.errors import DoorwardError
-from doorward.sessions.desk import renewed_cookie
+from doorward.identity.person import ProviderTokens
+from doorward.protocol.sealing import Sealer
+from doorward.sessions.desk import SessionDesk, renewed_cookie
+from doorward.sessions.rules import rules_of
 from doorward.store import Sql, Store
 from tests.support.canaries import keep_secret
-from tests.support.sessions import NOW, Replica, person, replica
+from tests.support.sessions import NOW, SECRET, Replica, person, plan_of, replica
 
 EIGHT_HOURS = 8 * 3600.0
 
@@ -34,6 +38,20 @@ async def test_nothing_in_the_database_signs_in_or_can_be_read(one: Replica) -> 
     ((digest, sealed),) = await one.store.read(lambda c: c.all(Sql(f"SELECT {columns} FROM sessions")))  # noqa: S608
     assert cookie.encode() not in digest + sealed
     assert b"CANARY" not in sealed
+
+
+async def test_without_a_token_store_no_token_is_stored(one: Replica, store: Store, clock: FrozenClock) -> None:
+    """With the token store off a session holds no token of the provider, whose expiry it may follow all the same."""
+    plan = plan_of(token_store=False, expiration="IdentityProviderDerived")
+    desk = SessionDesk(
+        store, clock, one.entropy, sealer=Sealer(SECRET, "sessions"), rules=rules_of(plan, 10.0), present=one.presenter
+    )
+    cookie, session = await desk.start(person(expires_on=int(NOW + 7200) * 10**7), NOW)
+    assert session.expires_at == NOW + 7200
+    for found in (session, await one.desk.find(cookie)):
+        assert found is not None
+        assert found.identity == msgspec.structs.replace(person(), tokens=ProviderTokens())
+        assert b"CANARY" not in found.me
 
 
 async def test_sign_out_reaches_every_replica(one: Replica, two: Replica) -> None:

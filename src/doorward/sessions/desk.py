@@ -72,12 +72,13 @@ class SessionDesk:
         be made of it, which the session then lasts for. Raises as `Store.write` does.
         """
         secret = base64url_encode(self._entropy.draw(TOKEN_BYTES)).decode()
-        principal, me = self._present(identity, refreshed=False)
+        kept = self.rules.kept(identity)
+        principal, me = self._present(kept, refreshed=False)
         session = Session(
             id=ordered_id(self._entropy, now),
             provider=identity.provider,
             user_id=identity.user_id,
-            identity=identity,
+            identity=kept,
             principal=principal,
             me=me,
             refreshed=False,

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from doorward.config.auth_plan import AuthPlan, Expiration
-from doorward.identity.person import Identity
+from doorward.identity.person import Identity, ProviderTokens
 from doorward.sessions.session import token_expiry
 
 TOKEN_LIFETIME = 30 * 24 * 3600.0
@@ -16,7 +18,8 @@ class SessionRules:
     """How long things last, in seconds.
 
     `extension` is for how long after its end a credential may still ask for a refresh. `store_grace` is how long a
-    known session outlives a database that cannot be asked.
+    known session outlives a database that cannot be asked. Without `keeps_tokens`, which is the token store, no token
+    of a provider is stored.
     """
 
     expiration: Expiration = "FixedTime"
@@ -24,6 +27,11 @@ class SessionRules:
     token_lifetime: float = TOKEN_LIFETIME
     extension: float = REFRESH_EXTENSION
     store_grace: float = 10.0
+    keeps_tokens: bool = True
+
+    def kept(self, identity: Identity) -> Identity:
+        """Give of an identity what may be stored."""
+        return identity if self.keeps_tokens else msgspec.structs.replace(identity, tokens=ProviderTokens())
 
     def cookie_ends(self, identity: Identity, now: float) -> float:
         """Give when the cookie of a session that begins now expires (easy-auth reference 7).
@@ -50,6 +58,7 @@ def rules_of(plan: AuthPlan, store_grace: float) -> SessionRules:
         cookie_lifetime=plan.cookie_lifetime,
         extension=plan.refresh_extension,
         store_grace=store_grace,
+        keeps_tokens=plan.token_store,
     )
 
 
