@@ -548,6 +548,7 @@ async def test_who_may_not_pass_is_told_as_whom_they_came(sqlite_url: str) -> No
         browser = it.browser("Accept: text/html")
         got = await browser.bring(await begin(it, browser, name="<b>Jane</b>", target="/a"))
         assert (got.status, browser.session) == (403, None)
+        assert "www-authenticate" not in dict(got.headers)
         assert "jane@contoso.com" in got.body
         assert "<b>" not in got.body
         link = html.unescape(re.findall(r'href="([^"]+)"', got.body)[0])
@@ -567,6 +568,7 @@ async def test_a_page_of_refusal_shows_nothing_that_was_sent(sqlite_url: str) ->
         assert "CALL" not in got.body
         assert 'href="/.auth/login/aad"' in got.body
         assert "sign_in_not_begun" in got.body
+        assert got.header("www-authenticate").startswith('Bearer realm="app.test" authorization_uri="http')
         assert "default-src 'none'" in got.header("content-security-policy")
         assert got.header("cache-control") == "no-store"
 

@@ -355,6 +355,7 @@ async def entrance(
     profile: str = "current",
     call_timeout: float = 5.0,
     https_site: str | None = None,
+    port: int = 0,
     plans: dict[str, dict[str, Any]] | None = None,
 ) -> AsyncGenerator[Entrance]:
     """Serve our endpoints with these providers, all of them the pretend one; `turn` changes the plan."""
@@ -395,16 +396,22 @@ async def entrance(
             records=SignInRecords(store, clock),
         )
         sign_in = SignIn(parts)
-        routes = [*api.routes(parts, sign_in), *_protected(sign_in, trust, plan)]
-        listener = await stack.enter_async_context(serving(routes, envelopes=api.envelopes(plan, https_site)))
+        routes = [*api.routes(parts, sign_in), *_protected(parts, sign_in)]
+        listener = await stack.enter_async_context(
+            serving(routes, envelopes=api.envelopes(plan, https_site), port=port)
+        )
         yield Entrance(provider, listener, parts, sign_in, store, clock, keys, discovery)
 
 
-def _protected(sign_in: SignIn, trust: Trust, plan: AuthPlan) -> list[Route]:
-    """Give a protected page, which begins a sign-in by itself."""
+def _protected(parts: Parts, sign_in: SignIn) -> list[Route]:
+    """Give protected pages, which say who is there, or begin a sign-in by themselves."""
 
     async def answer(visit: Visit, _body: bytes) -> Reply:
-        return await sign_in.begin_automatically(visit, trust.site(visit), plan.provider or next(iter(plan.providers)))
+        session = (await parts.gate.recognise(visit)).session
+        if session is not None:
+            return Reply(200, f"<title>{session.user_id}</title>".encode(), ((b"content-type", b"text/html"),))
+        provider = parts.plan.provider or next(iter(parts.plan.providers))
+        return await sign_in.begin_automatically(visit, parts.site(visit), provider)
 
     return [Route(method="GET", path=path, handler=answer) for path in ("/", "/protected", "/other")]
 

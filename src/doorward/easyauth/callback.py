@@ -14,6 +14,7 @@ from doorward.base.refusals_sign_in import CALLBACK_MALFORMED, PROVIDER_DECLINED
 from doorward.base.targets import allowed_target
 from doorward.base.text import cleaned
 from doorward.config.auth_plan import ProviderPlan
+from doorward.config.challenge import challenges_of
 from doorward.easyauth.envelope import say_refusal
 from doorward.easyauth.flow import SignedIn
 from doorward.easyauth.fragments import clear_fragment, with_fragment
@@ -70,6 +71,7 @@ class Callback:
         """Work with `parts`; an expired sign-in is begun again by `sign_in`."""
         self._parts = parts
         self._sign_in = sign_in
+        self._challenge = challenges_of(parts.plan)
 
     async def get(self, visit: Visit, provider: str) -> Reply:
         """Answer a provider that answers in the address; HEAD would use a nonce up without anybody seeing it."""
@@ -211,8 +213,14 @@ class Callback:
         await self._parts.records.refused(coming.visit, coming.plan, refusal, coming.identity)
         account = coming.identity.user_id if coming.identity is not None and refusal.row.status == 403 else ""
         reply = say_refusal(coming.visit, refusal, again=self._again(coming, account), account=account)
-        retry = () if refusal.retry_after is None else ((b"retry-after", b"%d" % refusal.retry_after),)
-        return replace(reply, headers=(*reply.headers, *retry, *self._clearing(coming)))
+        return replace(reply, headers=(*reply.headers, *self._beside(coming, refusal), *self._clearing(coming)))
+
+    def _beside(self, coming: _Return, refusal: DoorwardError) -> tuple[Header, ...]:
+        """Give the headers that belong to a refusal: when to come again, and how to sign in (reference 8.4)."""
+        if refusal.retry_after is not None:
+            return ((b"retry-after", b"%d" % refusal.retry_after),)
+        challenge = self._challenge(coming.visit, coming.site) if refusal.row.status == 401 else None
+        return () if challenge is None else ((b"www-authenticate", challenge),)
 
     def _again(self, coming: _Return, account: str) -> str:
         """Give where to try again: with another account where this one was refused."""

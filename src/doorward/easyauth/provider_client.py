@@ -143,7 +143,7 @@ class OAuth2Flow:
 
     async def end_session_address(self, plan: ProviderPlan, after: str) -> str | None:
         """Give where to sign out at the provider; no token goes there (`flow.Flow.end_session_address`)."""
-        if not plan.spec.signs_out:
+        if not plan.spec.signs_out and not plan.endpoints.end_session_endpoint:
             return None
         try:
             endpoints = await self._parts.discovery.endpoints(plan)
