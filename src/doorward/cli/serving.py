@@ -20,12 +20,12 @@ def serve() -> int:
 
 
 @click.command(cls=Verb)
-@click.option("--app", metavar="URL", help="The application to put the gateway in front of; not in this release.")
+@click.option("--app", metavar="URL", help="The application to put the gateway in front of, in place of the sample.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65532),
     metavar="N",
-    help="The public listener, 8080 by default; the admin listener and the pretend providers take N+1 and N+2.",
+    help="The public listener, 8080 by default; the admin listener, the pretend providers and the sample application follow on N+1, N+2 and N+3.",
 )
 @click.option("--fresh", is_flag=True, help="Begin with an empty database.")
 def dev(*, app: str | None, port: int | None, fresh: bool) -> int:

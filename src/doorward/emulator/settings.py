@@ -4,8 +4,10 @@ The secrets stand in public source: they open nothing but pretend providers on t
 """
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 from doorward.emulator.clients import Client
+from doorward.emulator.custom import ROOT as CUSTOM_ROOT
 from doorward.emulator.custom import custom_client_id
 from doorward.emulator.github import GITHUB_CLIENT_ID
 from doorward.emulator.google import GOOGLE_CLIENT_ID
@@ -50,6 +52,21 @@ def auth_tree(base_url: str) -> dict[str, object]:
             "customOpenIdConnectProviders": {CUSTOM: _custom(base_url)},
         },
     }
+
+
+def addresses_at(base_url: str, name: str, issuer: str) -> dict[str, str]:
+    """Give the members of `[providers.NAME]` that have a provider pretended at `base_url`.
+
+    `issuer` is the one that the auth tree names: of Entra's the tenant is kept.
+    """
+    known = _addresses(base_url).get(name)
+    if known is not None:
+        return known
+    if name != "aad":
+        return {"issuer": f"{base_url}{CUSTOM_ROOT}{name}"}
+    tenant = next((part for part in urlsplit(issuer).path.split("/") if part not in {"", "v1", "v2.0"}), "common")
+    is_v2 = issuer.rstrip("/").endswith("/v2.0")
+    return {"issuer": f"{base_url}/{tenant}/v2.0" if is_v2 else f"{base_url}/v1/{tenant}/"}
 
 
 def clients_of(sites: Iterable[str], prefix: str = "/.auth") -> list[Client]:

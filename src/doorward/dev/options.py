@@ -1,0 +1,203 @@
+"""The settings of development mode: what a file and the environment may change, and what makes the mode what it is.
+
+Whatever auth tree is served, the repository's own or an `auth.json` that runs on App Service, its providers sign in at
+the emulator: their addresses point there, and a client secret that the environment lacks is made up.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from doorward.config.auth_plan import AuthPlan, ProviderPlan
+from doorward.config.dev_keys import DEV_ENCRYPTION_KEY, DEV_SECRET_MARK, DEV_SIGNING_KEY
+from doorward.config.findings import SettingsRejected
+from doorward.config.loading import Options, load
+from doorward.config.settings import Settings
+from doorward.config.sources import Override, gather
+from doorward.emulator.aad import cloud_settings
+from doorward.emulator.clients import Client
+from doorward.emulator.settings import SECRETS, addresses_at, auth_tree
+from doorward.providers import by_alias
+
+DATA = Path(".doorward") / "dev"
+SETTINGS_FILE = "doorward.toml"
+AUTH_FILE = "auth.json"
+DATABASE_FILE = "doorward.db"
+DEFAULT_PORT = 8080
+SAMPLE = 3
+"""How far behind the public listener the sample application stands."""
+_SECRET_KEY = "SettingName"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevOptions:
+    """What `doorward dev` is given on the command line."""
+
+    port: int | None = None
+    config: str | None = None
+    app: str | None = None
+    fresh: bool = False
+
+    def listening(self, offset: int) -> str:
+        """Give the address of one of the listeners, which stand side by side."""
+        return f"127.0.0.1:{(self.port or DEFAULT_PORT) + offset}"
+
+
+def options_of(given: DevOptions) -> Options:
+    """Give the settings of development mode.
+
+    A file and the environment may change what concerns sign-in, tokens, limits and logs, the application behind the
+    gateway, and the addresses where there is no `--port`. What makes the mode what it is stands above them: its own
+    data, keys and providers, and plain HTTP.
+    """
+    url = emulator_url(given)
+    addresses = {"server.listen": given.listening(0), "server.admin_listen": given.listening(1)}
+    fixed = {
+        "server.public_url": "",
+        "server.tls_certificate": "",
+        "server.tls_key": "",
+        "database.url": _database_url(),
+        "secrets.encryption_key": DEV_ENCRYPTION_KEY,
+        "secrets.signing_key": DEV_SIGNING_KEY,
+        **{f"clouds.global.{name}": value for name, value in cloud_settings(url).items()},
+    }
+    overrides = [Override(setting=name, value=value, option="doorward dev") for name, value in fixed.items()]
+    if given.port is not None:
+        overrides += [Override(setting=name, value=value, option="--port") for name, value in addresses.items()]
+    if given.app is not None:
+        overrides.append(Override(setting="app.upstream", value=given.app, option="--app"))
+    sample = {"app.upstream": f"http://{given.listening(SAMPLE)}"}
+    options = Options(
+        config=given.config,
+        purpose="dev",
+        presets={**addresses, **sample, "rate_limits.enabled": False},
+        overrides=overrides,
+        auth_tree=auth_tree(url),
+    )
+    options = replace(options, environment=_with_secrets(options))
+    pretending = [
+        Override(setting=f"providers.{name}.{key}", value=value, option="doorward dev")
+        for name, addresses_there in _pretended(options, url).items()
+        for key, value in addresses_there.items()
+    ]
+    return _with_hosts(replace(options, overrides=[*overrides, *pretending]))
+
+
+def clients_of(settings: Settings) -> list[Client]:
+    """Give the applications that the auth tree speaks of, as the pretend providers know them.
+
+    GitHub's tokens end, so that there is something to refresh.
+    """
+    plan = settings.auth.plan
+    origins = (settings.server.public_url, *(f"http://{host}" for host in settings.server.additional_hosts))
+    return [] if plan is None else [_client(plan, provider, origins) for provider in plan.providers.values()]
+
+
+def custom_names(settings: Settings) -> list[str]:
+    """Give the names of the custom OpenID Connect providers that the auth tree speaks of."""
+    plan = settings.auth.plan
+    return [] if plan is None else [name for name in plan.providers if by_alias(name) is None]
+
+
+def _client(plan: AuthPlan, provider: ProviderPlan, origins: tuple[str, ...]) -> Client:
+    return Client(
+        provider=provider.name,
+        client_id=provider.client_id,
+        client_secret=provider.client_secret.reveal(),
+        redirect_uris=tuple(f"{origin}{plan.api_prefix}/login/{provider.name}/callback" for origin in origins),
+        post_logout_redirect_uris=tuple(f"{origin}/*" for origin in origins),
+        expiring=provider.name == "github",
+    )
+
+
+def _with_hosts(options: Options) -> Options:
+    """Know the service by both names of this machine, whichever a browser uses."""
+    listen = load_leniently(options)
+    port = DEFAULT_PORT if listen is None else listen.server.listen.port
+    hosts = Override(setting="server.additional_hosts", value=[f"localhost:{port}"], option="doorward dev")
+    return replace(options, overrides=[*options.overrides, hosts])
+
+
+def load_leniently(options: Options) -> Settings | None:
+    """Give the settings, or None where they are wrong, which whoever loads them in the end is told."""
+    try:
+        return load(options)
+    except SettingsRejected:
+        return None
+
+
+def _with_secrets(options: Options) -> dict[str, str]:
+    """Give the environment, with a secret made up for each name in the auth tree that it lacks.
+
+    They open nothing but the pretend providers of this machine.
+    """
+    tree = gather(options).tree
+    names = set(SECRETS) if tree is None else set(_secret_names(tree.content))
+    made = {name: SECRETS.get(name, f"{DEV_SECRET_MARK}{name}") for name in names}
+    return made | {name: value for name, value in os.environ.items() if value or name not in made}
+
+
+def _secret_names(node: object) -> Iterator[str]:
+    """Find every variable that holds a secret, wherever the tree names it."""
+    if isinstance(node, Mapping):
+        for key, value in cast("Mapping[str, object]", node).items():
+            if key.endswith(_SECRET_KEY) and isinstance(value, str) and value:
+                yield value
+            yield from _secret_names(value)
+
+
+def _pretended(options: Options, url: str) -> Mapping[str, Mapping[str, str]]:
+    """Give for each provider of the auth tree where it is pretended."""
+    settings = load_leniently(options)
+    if settings is None or settings.auth.plan is None:
+        return {}
+    providers = settings.auth.plan.providers
+    return {name: addresses_at(url, name, provider.endpoints.issuer) for name, provider in providers.items()}
+
+
+def settings_file(settings: Settings, given: DevOptions) -> str:
+    """Give settings with which the other commands work on what `dev` serves: `doorward --config FILE users list`."""
+    url, plan = emulator_url(given), settings.auth.plan
+    tables = {"clouds.global": cloud_settings(url)}
+    for name, provider in () if plan is None else plan.providers.items():
+        tables[f"providers.{name}"] = addresses_at(url, name, provider.endpoints.issuer)
+    pretended = "\n".join(_table(name, members) for name, members in tables.items())
+    return f"""\
+# Written by doorward dev at each start, for commands beside it. The keys are public: serve refuses them.
+[server]
+listen = "{settings.server.listen}"
+admin_listen = "{settings.server.admin_listen}"
+additional_hosts = {msgspec.json.encode(settings.server.additional_hosts).decode()}
+
+[app]
+upstream = {msgspec.json.encode(settings.app.upstream).decode()}
+
+[auth]
+file = "{(DATA / AUTH_FILE).resolve()}"
+
+[database]
+url = "sqlite:///{(DATA / DATABASE_FILE).resolve()}"
+
+[secrets]
+encryption_key = "{DEV_ENCRYPTION_KEY}"
+signing_key = "{DEV_SIGNING_KEY}"
+
+{pretended}"""
+
+
+def _table(name: str, members: Mapping[str, str]) -> str:
+    lines = "".join(f'{key} = "{value}"\n' for key, value in members.items())
+    return f"[{name}]\n{lines}"
+
+
+def _database_url() -> str:
+    return f"sqlite:///{DATA / DATABASE_FILE}"
+
+
+def emulator_url(given: DevOptions) -> str:
+    """Give the address of the pretend providers."""
+    return f"http://{given.listening(2)}"
