@@ -8,8 +8,9 @@ over is counted. Never a token, never a secret; text from requests is cleaned of
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from doorward.accounts.nouns import Origin
 from doorward.base.clock import Clock, rfc3339
@@ -24,8 +25,7 @@ _HOUR = 3600.0
 _log = logging.getLogger("doorward.accounts")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What a record speaks of; whatever is not known stays None.
 
     `token_digest` is the beginning of the SHA-256 of the token in hexadecimal.

@@ -5,8 +5,9 @@ every safe rule holds, and otherwise stands in the way with a 409. Everything he
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from doorward.accounts.audit import Subject, record
 from doorward.accounts.nouns import Organization, Origin, Registration, User
@@ -28,8 +29,7 @@ MAX_ID = 2**63 - 1
 _SEEN_MAX = 254
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn:
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange that passed every check of the token: who, through which registration, with which wishes.
 
     `email` is the address that the request and the token agree on, in the token's spelling.
@@ -59,8 +59,7 @@ class SignIn:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
+class Linked(msgspec.Struct, frozen=True, kw_only=True):
     """An identity that is linked, its user, and whether what the token says of it is what was last seen."""
 
     identity_id: int

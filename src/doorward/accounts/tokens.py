@@ -59,8 +59,7 @@ class AccessClaims(msgspec.Struct, frozen=True, kw_only=True):
     token_use: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
     """For whom a family is issued, and through which identity."""
 
     user_id: int

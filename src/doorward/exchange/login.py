@@ -6,8 +6,10 @@ token; steps 12 to 15 are one transaction.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from doorward.accounts.audit import NOBODY, TEXT_MAX, FailureRecords, Subject
 from doorward.accounts.nouns import Origin, Registration, TokenPair, User
@@ -187,7 +189,7 @@ def _with_facts(subject: Subject, refusal: DoorwardError) -> Subject:
     """Add what a refusal says of a token that was refused before its identity was accepted."""
     names = ("client_id", "cloud", "tid", "oid", "kid")
     known = {name: value for name in names if isinstance(value := refusal.facts.get(name), str)}
-    return subject if subject.client_id else replace(subject, **known)
+    return subject if subject.client_id else msgspec.structs.replace(subject, **known)
 
 
 def _detail_of(refusal: DoorwardError) -> str | None:

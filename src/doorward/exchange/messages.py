@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import INVALID_REQUEST
 from doorward.base.strict_json import FEW_PARTS, DuplicateName, NotStrictJson, decode
@@ -83,8 +85,7 @@ LOGOUT_FIELDS: Final = (
 KNOWN_FIELDS: Final = frozenset(field.name for field in LOGIN_FIELDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginRequest:
+class LoginRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What `azure-token-login` is asked: `email` is trimmed, absent optional fields are None."""
 
     email: str
