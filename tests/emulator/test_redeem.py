@@ -29,7 +29,7 @@ def error_of(provider: str, answer: Any) -> str:
     assert "access_token" not in body
     own = {"incorrect_client_credentials": "invalid_client", "bad_verification_code": "invalid_grant"}
     own |= {"redirect_uri_mismatch": "invalid_grant", "bad_refresh_token": "invalid_grant"}
-    return own.get(body["error"], body["error"])
+    return str(own.get(body["error"], body["error"]))
 
 
 def offline(provider: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ and has its secret. Applications may be added while the emulator runs.
 
 from collections.abc import Iterable
 from hmac import compare_digest
+from urllib.parse import unquote
 
 import msgspec
 
@@ -73,5 +74,6 @@ class Clients:
 def _covers(entry: str, address: str) -> bool:
     if not entry.endswith(ANY_BELOW):
         return address == entry
-    # A dot segment or a backslash could lead out again.
-    return address.startswith(entry[:-1]) and not any(mark in address for mark in ("/..", "/.", "\\", "@"))
+    # A dot segment, plain or escaped, and what browsers take for a slash could lead out again.
+    steps = unquote(address.partition("?")[0]).split("/")
+    return address.startswith(entry[:-1]) and "\\" not in unquote(address) and not {".", ".."} & set(steps)

@@ -12,6 +12,8 @@ from doorward.protocol.jose import base64url_decode
 from doorward.protocol.oauth2 import EndSessionRequest
 from doorward.protocol.parameters import BadMessage, with_parameters
 
+_NOBODY = "?"
+
 
 def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
     """Sign the browser out; raises `Refused`."""
@@ -41,9 +43,11 @@ def _may_leave_to(provider: OAuthRules, request: EndSessionRequest, target: str)
 
 def _audience(id_token_hint: str) -> str:
     """Read for whom the hint was issued; it only names an application, so its signature says nothing here."""
-    parts = id_token_hint.split(".")
+    if not id_token_hint:
+        return ""
+    _, _, rest = id_token_hint.partition(".")
     try:
-        audience = decode_object(base64url_decode(parts[1].encode())).get("aud") if len(parts) == 3 else ""
+        audience = decode_object(base64url_decode(rest.partition(".")[0].encode())).get("aud")
     except (ValueError, NotStrictJson):
-        return "?"
-    return audience if isinstance(audience, str) else "?"
+        return _NOBODY
+    return audience if isinstance(audience, str) else _NOBODY
