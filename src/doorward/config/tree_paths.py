@@ -9,14 +9,14 @@ import re
 
 from doorward.base.targets import allowed_target
 from doorward.config.addresses import Unsuitable
+from doorward.identity.paths import OpenPaths
 
 ROUTE_MAX = 256
 PATH_MAX = 2048
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _DOTS = frozenset({".", ".."})
 _FOREIGN = ("/auth-service", "/.well-known")
-_PATH = re.compile(r"/[!-~\u0080-\U0010ffff]*")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%(?:2f|2e|5c)", re.IGNORECASE)
+_PATH = re.compile(r"/[ -~\u0080-\U0010ffff]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
@@ -49,8 +49,8 @@ def read_excluded_path(text: str) -> str:
         raise Unsuitable("has a star elsewhere than in /* at the end of a path", 'Write "/public/*" for all below it.')
     if "?" in path or "#" in path:
         raise Unsuitable("has a query or a fragment", "Write the path alone.")
-    odd = "//" in path or ";" in path or "\\" in path or _BAD_ESCAPE.search(path)
-    if odd or _DOTS.intersection(path.split("/")):
+    covered = OpenPaths.of((text,))
+    if not covered.exact and not covered.prefixes:
         # The interface's ruling: such a path is never taken for an excluded one, so the entry could never match.
         raise Unsuitable("has a part that no excluded path may have", "Leave out //, ;, \\, dot segments and %2F.")
     return text
