@@ -1,6 +1,5 @@
 from typing import Any
 
-import msgspec
 import pytest
 
 from doorward.emulator.settings import SECRETS, clients_of, dev_sites, settings_of
