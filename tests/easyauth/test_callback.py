@@ -360,6 +360,33 @@ async def test_a_nonce_of_nobody_is_refused(sqlite_url: str, provider: str, nonc
         assert_refused(await browser.bring(await begin(it, browser, provider)), browser, 401, "sign_in_not_begun")
 
 
+async def test_an_old_id_token_of_somebody_cannot_be_brought(sqlite_url: str) -> None:
+    """Where the nonce travels in the state, an id_token that was once given out is no answer: the code is."""
+    async with entrance(sqlite_url, "google") as it:
+        mallory, known = it.browser(), {"iss": it.provider.url, "aud": CLIENT_ID, "iat": int(NOW), "exp": int(NOW) + 60}
+        stolen = it.provider.id_token({**known, "sub": "sub-jane", "email": "jane@contoso.com"})
+        comeback = await begin(it, mallory, "google", person="mallory")
+        assert_refused(
+            await mallory.bring(comeback.changed(code=None, id_token=stolen)), mallory, 401, "callback_empty"
+        )
+        again = await begin(it, mallory, "google", person="mallory")
+        assert (await mallory.bring(again.changed(id_token=stolen))).status == 302
+        assert (await identity_of(it, mallory)).subject == "sub-mallory"
+
+
+@pytest.mark.parametrize("provider", ["google", "contoso"])
+async def test_an_answer_of_another_issuer_is_refused(sqlite_url: str, provider: str) -> None:
+    """A provider that says who it is must be the one that was asked (RFC 9207)."""
+    async with entrance(sqlite_url, *EVERY) as it:
+        browser = it.browser()
+        comeback = await begin(it, browser, provider)
+        got = await browser.bring(comeback.changed(iss="https://evil.example"))
+        assert_refused(got, browser, 401, "id_token_refused")
+        assert not it.provider.requests("/token")
+        fine = (await begin(it, browser, provider)).changed(iss=it.provider.url)
+        assert (await browser.bring(fine)).status == 302
+
+
 async def test_a_forged_signature_is_refused(sqlite_url: str) -> None:
     """A token that names the provider's key but was signed by another is nobody's."""
     async with entrance(sqlite_url, "aad") as it:

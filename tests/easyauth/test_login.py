@@ -137,6 +137,13 @@ async def test_a_response_type_that_we_cannot_take_is_refused(sqlite_url: str, a
         assert (got.status, got.code) == (400, "sign_in_malformed")
 
 
+async def test_an_id_token_without_our_nonce_is_not_asked_for(sqlite_url: str) -> None:
+    """Where the nonce travels in the state, an id_token by the browser could be anybody's of any time."""
+    async with entrance(sqlite_url, "google") as it:
+        got = await it.browser().get("/.auth/login/google?response_type=id_token")
+        assert (got.status, got.code) == (400, "sign_in_malformed")
+
+
 # --- the sign-in address -------------------------------------------------------------------------------------------
 
 

@@ -378,7 +378,13 @@ async def entrance(
         tokens = SessionTokens(bytes(64), sites=[site], hide_deprecated_sid=False)
         gate = Gate(desk, tokens, presenter, clock)
         client = ClientParts(
-            outbound=outbound, discovery=discovery, keys=keys, clock=clock, legacy_claims=True, profile=profile
+            outbound=outbound,
+            discovery=discovery,
+            keys=keys,
+            clock=clock,
+            entropy=entropy,
+            legacy_claims=True,
+            profile=profile,
         )
         flow = OAuth2Flow(client)
         parts = Parts(

@@ -62,6 +62,16 @@ DISCOVERY_FAILED = _row(
     "error",
 )
 
+CLIENT_KEY_UNUSABLE = _row(
+    "client_key_unusable",
+    502,
+    "We cannot prove ourselves to the identity provider",
+    "A file that the settings name for this provider (client_certificate_file, client_key_file or private_key_file) "
+    "cannot be read, is no key of the kind that is wanted, or certificate and key do not belong together.",
+    "`doorward check` names the setting. Put the files right and send SIGHUP.",
+    "error",
+)
+
 # --- coming back -------------------------------------------------------------------------------------------------
 
 CALLBACK_MALFORMED = _row(

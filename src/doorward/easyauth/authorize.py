@@ -50,9 +50,14 @@ def _wishes(plan: ProviderPlan, wishes: Pairs) -> Pairs:
     for name, value in kept:
         if len(value) > MAX_WISH or not value.isprintable():
             raise BadMessage(f"{name} is too long, or holds characters that nobody sees")
-        if name == "response_type" and not _RESPONSE_TYPES.issuperset(value.split(" ")):
+        if name == "response_type" and not _takes(plan, value):
             raise BadMessage("response_type asks for what we do not take")
     return kept
+
+
+def _takes(plan: ProviderPlan, response_type: str) -> bool:
+    """Say whether we can take what a response_type brings: an id_token by the browser only with a nonce in it."""
+    return (frozenset({"code"}) if plan.spec.nonce_in_state else _RESPONSE_TYPES).issuperset(response_type.split(" "))
 
 
 def _mode(plan: ProviderPlan, request: AuthorizationRequest) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from doorward.base.clock import Clock
+from doorward.base.entropy import Entropy
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals_easyauth import (
     NO_REFRESH_TOKEN,
@@ -24,20 +25,19 @@ from doorward.base.refusals_easyauth import (
 from doorward.base.refusals_sign_in import (
     CALLBACK_EMPTY,
     CODE_REFUSED,
-    ID_TOKEN_REFUSED,
     NOBODY_KNOWN,
     SIGN_IN_MALFORMED,
 )
 from doorward.base.text import cleaned
 from doorward.config.auth_plan import ProviderPlan
 from doorward.easyauth.authorize import authorization_address
+from doorward.easyauth.client_proof import ClientProofs
 from doorward.easyauth.flow import Ask, Begun, SignedIn
+from doorward.easyauth.id_tokens import IdTokens, Tie, counts_in_front, hold_to_issuer
 from doorward.identity.person import Identity, ProviderTokens, ticks
 from doorward.keys.discovery import Discovery
 from doorward.keys.provider_keys import ProviderKeys
 from doorward.outbound import Answer, Outbound, OutboundFailed
-from doorward.protocol.id_token import IdTokenRules, verify_id_token
-from doorward.protocol.jose import read_compact
 from doorward.protocol.oauth2 import (
     AuthorizationResponse,
     CodeRedemption,
@@ -50,12 +50,10 @@ from doorward.protocol.oauth2 import (
 )
 from doorward.protocol.oidc import VerifiedClaims
 from doorward.protocol.parameters import BadMessage, Pairs, with_parameters
-from doorward.protocol.refusal import TokenRefused
 from doorward.providers.identify import NobodyNamed, make_identity
 from doorward.providers.spec import Endpoints
 from doorward.sessions.nonce import PendingSignIn
 
-LEEWAY = 60.0
 _TOO_MANY = 429
 
 
@@ -67,6 +65,7 @@ class ClientParts:
     discovery: Discovery
     keys: ProviderKeys
     clock: Clock
+    entropy: Entropy
     legacy_claims: bool
     profile: str
 
@@ -78,6 +77,8 @@ class OAuth2Flow:
     def __init__(self, parts: ClientParts) -> None:
         """Speak with `parts`."""
         self._parts = parts
+        self._proofs = ClientProofs(parts.clock, parts.entropy)
+        self._id_tokens = IdTokens(parts.keys, parts.clock)
 
     async def begin(self, plan: ProviderPlan, ask: Ask) -> Begun:
         """Say where to send the browser (`flow.Flow.begin`)."""
@@ -89,13 +90,7 @@ class OAuth2Flow:
 
     def nonce_of(self, plan: ProviderPlan, response: AuthorizationResponse) -> str | None:
         """Give the nonce in the front-channel id_token, unverified (`flow.Flow.nonce_of`)."""
-        if plan.spec.nonce_in_state or not response.id_token:
-            return None
-        try:
-            nonce = read_compact(response.id_token).unverified_claims.get("nonce")
-        except TokenRefused as refused:
-            raise _token_refusal(plan, refused) from refused
-        return nonce if isinstance(nonce, str) else ""
+        return self._id_tokens.nonce_in(plan, response.id_token) if counts_in_front(plan, response) else None
 
     async def finish(
         self, plan: ProviderPlan, response: AuthorizationResponse, *, redirect_uri: str, pending: PendingSignIn | None
@@ -106,17 +101,19 @@ class OAuth2Flow:
         endpoint's must speak of the same person (OpenID Connect Core 3.3.3.6).
         """
         endpoints = await self._parts.discovery.endpoints(plan)
+        hold_to_issuer(plan, endpoints, response)
         nonce = None if pending is None or plan.spec.nonce_in_state else pending.nonce
         front, granted = None, None
-        if plan.spec.id_token_signed and response.id_token:
-            code = response.code or None
-            front = await self._verify(plan, endpoints, response.id_token, nonce=nonce, code=code)
+        if counts_in_front(plan, response):
+            tie = Tie(nonce=nonce, code=response.code or None)
+            front = await self._id_tokens.verify(plan, endpoints, response.id_token, tie)
         elif not response.code:
             raise DoorwardError(CALLBACK_EMPTY, provider=plan.name)
         if response.code:
             granted = await self._redeem(plan, endpoints, response.code, redirect_uri)
         raw = await self._who(plan, endpoints, front, granted, nonce)
-        tokens = self._tokens(granted, id_token=_verified_id_token(plan, response, granted))
+        verified = response.id_token if front is not None else _id_token_in(plan, granted)
+        tokens = self._tokens(granted, id_token=verified)
         return SignedIn(identity=self._identity(plan, raw, tokens), raw=raw, nonce=_text(raw.get("nonce")))
 
     async def refresh(self, plan: ProviderPlan, identity: Identity) -> Identity:
@@ -131,11 +128,13 @@ class OAuth2Flow:
         if not held.refresh_token:
             raise DoorwardError(NO_REFRESH_TOKEN, provider=plan.name)
         endpoints = await self._parts.discovery.endpoints(plan)
-        request = RefreshRequest(refresh_token=held.refresh_token, **self._proof(plan), **_resource(plan))
+        request = RefreshRequest(
+            refresh_token=held.refresh_token, **self._proofs.parameters(plan, endpoints), **_resource(plan)
+        )
         granted = await self._ask_for_tokens(plan, endpoints, request.to_form())
         if isinstance(granted, TokenError):
             raise DoorwardError(REFRESH_REFUSED, provider=plan.name, error=cleaned(granted.error, 64))
-        fresh = self._tokens(granted, id_token=await self._id_token_of(plan, endpoints, identity, granted))
+        fresh = self._tokens(granted, id_token=await self._id_tokens.refreshed(plan, endpoints, identity, granted))
         kept = msgspec.structs.asdict(held) | {k: v for k, v in msgspec.structs.asdict(fresh).items() if v is not None}
         # An access token without an expiry has not that of the one before.
         kept["expires_on"] = fresh.expires_on
@@ -157,16 +156,14 @@ class OAuth2Flow:
     # --- the token endpoint ------------------------------------------------------------------------------------
 
     async def _redeem(self, plan: ProviderPlan, endpoints: Endpoints, code: str, redirect_uri: str) -> TokenResponse:
-        request = CodeRedemption(code=code, redirect_uri=redirect_uri, **self._proof(plan), **_resource(plan))
+        request = CodeRedemption(
+            code=code, redirect_uri=redirect_uri, **self._proofs.parameters(plan, endpoints), **_resource(plan)
+        )
         granted = await self._ask_for_tokens(plan, endpoints, request.to_form())
         if isinstance(granted, TokenError):
             said = cleaned(granted.error_description, 256)
             raise DoorwardError(CODE_REFUSED, provider=plan.name, error=cleaned(granted.error, 64), description=said)
         return granted
-
-    def _proof(self, plan: ProviderPlan) -> dict[str, Any]:
-        """Give what proves that it is us who ask (RFC 6749 section 2.3.1, "ClientSecretPost")."""
-        return {"client_id": plan.client_id, "client_secret": plan.client_secret.reveal()}
 
     async def _ask_for_tokens(
         self, plan: ProviderPlan, endpoints: Endpoints, form: bytes
@@ -196,6 +193,7 @@ class OAuth2Flow:
         life = granted.expires_in
         return ProviderTokens(
             access_token=granted.access_token,
+            authentication_token=_text(granted.further.get("authentication_token")),
             expires_on=None if life is None else ticks(self._parts.clock.now() + life),
             id_token=id_token or None,
             refresh_token=granted.refresh_token or None,
@@ -218,14 +216,8 @@ class OAuth2Flow:
                 raise DoorwardError(NOBODY_KNOWN, provider=plan.name, reason="the token endpoint gave no id_token")
             return front
         subject = None if front is None else front.required_text("sub")
-        back = await self._verify(
-            plan,
-            endpoints,
-            granted.id_token,
-            nonce=nonce if front is None else None,
-            access_token=granted.access_token,
-            subject=subject,
-        )
+        tie = Tie(nonce=nonce if front is None else None, access_token=granted.access_token, subject=subject)
+        back = await self._id_tokens.verify(plan, endpoints, granted.id_token, tie)
         return back if front is None else front
 
     async def _profile(
@@ -240,51 +232,6 @@ class OAuth2Flow:
             raise _unavailable(plan, failed.reason, failed.host) from failed
         return _profile_in(plan, answer)
 
-    async def _id_token_of(
-        self, plan: ProviderPlan, endpoints: Endpoints, identity: Identity, granted: TokenResponse
-    ) -> str:
-        """Give the refreshed id_token if it is good and speaks of the same person, else the one that is held."""
-        held = identity.tokens.id_token or ""
-        if not granted.id_token or not plan.spec.id_token_signed:
-            return held
-        try:
-            await self._verify(
-                plan, endpoints, granted.id_token, access_token=granted.access_token, subject=identity.subject
-            )
-        except DoorwardError:
-            return held
-        return granted.id_token
-
-    async def _verify(
-        self,
-        plan: ProviderPlan,
-        endpoints: Endpoints,
-        text: str,
-        *,
-        nonce: str | None = None,
-        code: str | None = None,
-        access_token: str | None = None,
-        subject: str | None = None,
-    ) -> VerifiedClaims:
-        find = self._parts.keys.find
-        try:
-            token = read_compact(text)
-            keys = await find(endpoints.jwks_uri, token.kid)
-            twins_at = plan.spec.twin_keys(endpoints.issuer, endpoints.jwks_uri)
-            rules = IdTokenRules(
-                issuer=plan.spec.issuer_rule(endpoints.issuer, plan.endpoints.issuer),
-                client_id=plan.client_id,
-                leeway=LEEWAY,
-                nonce=nonce,
-                code=code,
-                access_token=access_token,
-                subject=subject,
-                key_may_sign=plan.spec.key_rule(endpoints.issuer, await find(twins_at, token.kid) if twins_at else ()),
-            )
-            return verify_id_token(token, keys, rules, self._parts.clock.now())
-        except TokenRefused as refused:
-            raise _token_refusal(plan, refused) from refused
-
     def _identity(self, plan: ProviderPlan, raw: Mapping[str, object], tokens: ProviderTokens) -> Identity:
         parts = self._parts
         try:
@@ -293,11 +240,9 @@ class OAuth2Flow:
             raise DoorwardError(NOBODY_KNOWN, provider=plan.name, reason=str(error)) from error
 
 
-def _verified_id_token(plan: ProviderPlan, response: AuthorizationResponse, granted: TokenResponse | None) -> str:
-    """Give the id_token that a sign-in was verified by; what nobody looked at is not kept."""
-    if not plan.spec.id_token_signed:
-        return ""
-    return response.id_token or ("" if granted is None else granted.id_token)
+def _id_token_in(plan: ProviderPlan, granted: TokenResponse | None) -> str:
+    """Give the token endpoint's id_token; where identity comes from a profile nobody looked at it, and none is kept."""
+    return granted.id_token if granted is not None and plan.spec.id_token_signed else ""
 
 
 def _profile_in(plan: ProviderPlan, answer: Answer) -> Mapping[str, object]:
@@ -321,9 +266,3 @@ def _text(value: object) -> str | None:
 
 def _unavailable(plan: ProviderPlan, reason: str, host: str) -> DoorwardError:
     return DoorwardError(PROVIDER_UNAVAILABLE, provider=plan.name, reason=reason, host=host)
-
-
-def _token_refusal(plan: ProviderPlan, refused: TokenRefused) -> DoorwardError:
-    """Put a check's refusal into the catalogue's words, with the check and its reason for the log."""
-    facts: dict[str, Any] = {"check": refused.check.name, "reason": refused.reason, **refused.facts}
-    return DoorwardError(ID_TOKEN_REFUSED, provider=plan.name, **facts)

@@ -31,6 +31,7 @@ from doorward.sessions.desk import SessionDesk
 from doorward.sessions.flight import Flights
 from doorward.sessions.gate import Bearers, Gate
 from doorward.sessions.nonce import Nonces
+from doorward.sessions.notices import Notices
 from doorward.sessions.presenting import Presenter
 from doorward.sessions.rules import rules_of
 from doorward.sessions.session import Session
@@ -41,12 +42,16 @@ LEEWAY = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInDoors:
-    """What sign-in gives to the public listener; `flights` are finished before the database closes."""
+    """What sign-in gives to the public listener.
+
+    `flights` are finished before the database closes; `notices` are to be taken as long as it serves.
+    """
 
     routes: list[Route]
     envelopes: dict[str, Refuse]
     porter: Porter
     flights: Flights
+    notices: Notices
 
 
 def build_sign_in(
@@ -85,13 +90,13 @@ def build_sign_in(
         return await parts.flow(provider := parts.provider(session.provider)).refresh(provider, session.identity)
 
     flights = Flights(desk, back.store, back.clock, back.entropy, refresh, common_time=back.common_time)
-    sign_in = SignIn(parts)
+    sign_in, challenge = SignIn(parts), challenges_of(plan)
     porter = Porter(
         admission_rules(settings, plan),
         trust,
         gate=gate,
         begin=sign_in.begin_automatically,
-        challenge=challenges_of(plan),
+        challenge=challenge,
         api_prefix=plan.api_prefix,
         explains=explains,
     )
@@ -105,9 +110,10 @@ def build_sign_in(
     checks = Check(porter, trust, api_prefix=plan.api_prefix).routes()
     return SignInDoors(
         routes=[*api.routes(parts, sign_in, further), *checks],
-        envelopes=api.envelopes(plan, https_site(settings)),
+        envelopes=api.envelopes(plan, https_site(settings), lambda visit: challenge(visit, trust.site(visit))),
         porter=porter,
         flights=flights,
+        notices=desk.notices,
     )
 
 
@@ -157,6 +163,7 @@ def _client_parts(back: BackOffice, settings: Settings, plan: AuthPlan) -> Clien
         discovery=back.discovery,
         keys=back.provider_keys,
         clock=back.clock,
+        entropy=back.entropy,
         legacy_claims=plan.legacy_claims,
         profile=settings.easyauth.profile,
     )
