@@ -30,6 +30,7 @@ from doorward.config.settings import Settings
 from doorward.gateway.listener import PublicListener
 from doorward.house import (
     BackOffice,
+    Front,
     build_front,
     new_metrics,
     open_back_office,
@@ -140,7 +141,7 @@ class Service:
             self._metrics = new_metrics(back.clock)
             self._upkeep = Upkeep(back, self._metrics)
             await self._prepare(back)
-            self._front = build_front(back, self._settings, self._metrics, explains=self._options.purpose == "dev")
+            self._front = self._build_front(back)
             self._public = PublicListener(self._front.site)
             run = stopper or Run()
             worker = self._worker(run, back)
@@ -269,11 +270,16 @@ class Service:
         self._exchange_front(back, settings)
         _log.info("settings.reloaded", extra={"facts": {}})
 
+    def _build_front(self, back: BackOffice) -> Front:
+        front = build_front(back, self._settings, self._metrics, explains=self._options.purpose == "dev")
+        self._upkeep.notices = None if front.sign_in is None else front.sign_in.notices
+        return front
+
     def _exchange_front(self, back: BackOffice, settings: Settings) -> None:
         previous = self._front
         back.apply(settings)
         self._settings = settings
-        self._front = build_front(back, settings, self._metrics, explains=self._options.purpose == "dev")
+        self._front = self._build_front(back)
         self._public.site = self._front.site
         self._retiring = asyncio.create_task(previous.finish())
 

@@ -18,6 +18,7 @@ from doorward.house import BackOffice
 from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
 from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
 from doorward.operations.metrics import Metrics
+from doorward.sessions.notices import Notices
 from doorward.sessions.rules import REFRESH_EXTENSION
 from doorward.sessions.sweep import sweep_sessions
 from doorward.store.changes import Follower
@@ -38,6 +39,8 @@ class Upkeep:
         self._follower = Follower(back.store)
         self._broom = Broom(back.store, back.clock, back.common_time, self._sweep_sessions)
         self._owed: set[str] = set()
+        self.notices: Notices | None = None
+        """What tells of sessions that ended elsewhere; there is nothing to tell without sign-in."""
         self._next_reload = back.clock.monotonic() + RELOAD_SECONDS
         self._failed_reads = 0
 
@@ -69,6 +72,8 @@ class Upkeep:
             try:
                 self._owed |= await self._follower.read() | self._due()
                 await self._take_notice()
+                if self.notices is not None:
+                    await self.notices.take()
                 await self._back.common_time.measure()
             except DoorwardError as error:
                 self._note_store_away(error)

@@ -8,21 +8,27 @@ from doorward.accounts.refresh import RefreshDesk
 from doorward.accounts.sign_in import SignInDesk, SignInRules
 from doorward.accounts.tokens import TokenOffice
 from doorward.base.clock import Clock
+from doorward.config.challenge import METADATA_PATH
 from doorward.config.settings import Settings
-from doorward.exchange import api
+from doorward.exchange import api, envelope, metadata
 from doorward.exchange.cors import Cors
 from doorward.exchange.guard import Guard
 from doorward.exchange.limits import ExchangeLimits, LimitRules
 from doorward.exchange.login import Login
 from doorward.exchange.oauth import OAuth
 from doorward.gateway import other
+from doorward.gateway.app import AppDoor
+from doorward.gateway.forward import Forwarding
 from doorward.gateway.listener import Site
+from doorward.gateway.pool import Pool
+from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site, requires_https, trust_of
 from doorward.house.sign_in import SignInDoors, build_sign_in
-from doorward.inbound.door import Door, Route
+from doorward.inbound.door import Door, Observe, Route
 from doorward.operations import logs
 from doorward.operations.metrics import Metrics
+from doorward.outbound import trust_system_and
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,8 @@ class Front:
         await self.login.finish()
         if self.sign_in is not None:
             await self.sign_in.flights.finish()
+        if self.site.app is not None:
+            self.site.app.pool.close()
 
 
 def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, explains: bool = False) -> Front:
@@ -58,19 +66,53 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
         sign_in = build_sign_in(
             back, settings, plan, trust=trust, office=office if rules.enabled else None, explains=explains
         )
-    is_on = sign_in is not None and plan is not None and plan.enabled
-    door = Door(
-        [*exchange, *(sign_in.routes if is_on and sign_in else [])],
-        trust=trust,
+    outside = other.Outside(https_site(settings))
+    envelopes = {"": outside.refuse, **(api.envelopes(cors, guard) if rules.enabled else {})}
+    if sign_in is not None and plan is not None and plan.enabled:
+        exchange += sign_in.routes
+        envelopes |= sign_in.envelopes
+    observe = logs.observing(metrics.request, write_access_log=settings.server.access_log)
+    door = Door(exchange, trust=trust, clock=back.clock, observe=observe, envelopes=envelopes)
+    app = None
+    if sign_in is not None and settings.app.upstream:
+        app = _app_door(back, settings, sign_in.porter, outside, observe)
+    site = Site(door=door, app=app, own_prefixes=_own_prefixes(settings))
+    return Front(site=site, login=login, failures=failures, sign_in=sign_in)
+
+
+def _app_door(
+    back: BackOffice, settings: Settings, porter: Porter, outside: other.Outside, observe: Observe
+) -> AppDoor:
+    """Give the way to the application; made inside the event loop."""
+    app = settings.app
+    tls = trust_system_and(settings.outbound.ca_file or None) if any(_is_https(one) for one in app.upstream) else None
+    return AppDoor(
+        porter=porter,
+        pool=Pool(app.upstream, connect_timeout=app.connect_timeout, tls=tls),
+        forwarding=Forwarding(
+            keeps_host=app.host_header == "keep", keeps_own_cookies=settings.easyauth.forward_session_cookie
+        ),
         clock=back.clock,
-        observe=logs.observing(metrics.request, write_access_log=settings.server.access_log),
-        envelopes={
-            "": other.Outside(https_site(settings)).refuse,
-            **(api.envelopes(cors, guard) if rules.enabled else {}),
-            **(sign_in.envelopes if is_on and sign_in else {}),
-        },
+        observe=observe,
+        response_timeout=app.response_timeout,
+        answer_first=outside.insist_on_https,
     )
-    return Front(site=Site(door=door), login=login, failures=failures, sign_in=sign_in)
+
+
+def _own_prefixes(settings: Settings) -> tuple[str, ...]:
+    """Give the paths that never reach the application, each with everything below it."""
+    plan, ours = settings.auth.plan, list[str]()
+    if settings.token_service.enabled:
+        ours += [envelope.PREFIX, metadata.PATH]
+    if plan is not None:
+        ours += [plan.api_prefix, *([plan.logout_path] if plan.enabled else [])]
+    if plan is not None and plan.enabled and plan.scopes_of_metadata is not None:
+        ours.append(METADATA_PATH)
+    return tuple(ours)
+
+
+def _is_https(origin: str) -> bool:
+    return origin.startswith("https:")
 
 
 def _login(

@@ -10,3 +10,4 @@ needs anybody's keys.
 from doorward.outbound.client import Answer as Answer
 from doorward.outbound.client import Outbound as Outbound
 from doorward.outbound.failure import OutboundFailed as OutboundFailed
+from doorward.outbound.route import trust_system_and as trust_system_and
