@@ -64,7 +64,7 @@ class _Reading:
 
 
 def judge(raw: bytes) -> Head:
-    """Give what a head says: `raw` is everything from the method to the empty line, both included.
+    """Give what a head says: `raw` is everything from the method to the first empty line, both included.
 
     Raises `Unreadable` for whatever is no HTTP/1.1 or HTTP/1.0 request, or could be taken for two.
     """

@@ -11,8 +11,8 @@ SPARE_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 << 20
 HALF_CLOSED_SECONDS = 2.0
-"""How long a client that sends no more may wait for the first byte of the application's answer; one that has left
-looks the same until something is written to it."""
+"""How long a client that sends no more waits for the next byte of the application's answer. One that has left looks the
+same until something is written to it, and its request should not go on for nobody."""
 
 
 class Phase(Enum):

@@ -46,8 +46,8 @@ class Relay:
 
     __slots__ = (
         "_asked_at", "_client", "_door", "_ended_at", "_ends_connection", "_has_begun", "_head", "_in_chunks",
-        "_is_full", "_is_over", "_is_repeated", "_is_reused", "_is_whole", "_loop", "_principal", "_started",
-        "_status", "_tunnel", "_unsent", "_unsent_bytes", "_upstream", "_visit",
+        "_is_full", "_is_held", "_is_over", "_is_repeated", "_is_reused", "_is_whole", "_loop", "_principal",
+        "_started", "_status", "_tunnel", "_unsent", "_unsent_bytes", "_upstream", "_visit",
     )  # fmt: skip
 
     def __init__(self, client: Connection, head: Head, visit: Visit, door: AppDoor) -> None:
@@ -69,7 +69,7 @@ class Relay:
         self._is_whole = not head.has_body  # the body has come to its end
         self._is_reused = self._is_repeated = False
         self._has_begun = self._is_over = False
-        self._ends_connection = self._is_full = False
+        self._ends_connection = self._is_full = self._is_held = False
         self._tunnel: Tunnel | None = None
 
     # --- deciding ------------------------------------------------------------------------------------------------
@@ -222,6 +222,8 @@ class Relay:
             if trailers is not None:
                 piece += last_chunk(trailers_to_pass(trailers))
         self._client.write(before + piece if before else piece)
+        if self._ended_at is not None:
+            self._ended_at = self._loop.time()
         if trailers is not None:
             upstream, self._upstream = self._upstream, None
             if upstream is not None and not self._is_whole:
@@ -260,18 +262,22 @@ class Relay:
 
     def hold(self) -> None:
         """Take no more of the answer while the client takes nothing."""
+        self._is_held = True
         if self._upstream is not None:
             self._upstream.transport.pause_reading()
 
     def go_on(self) -> None:
         """Take more of the answer."""
+        self._is_held = False
+        if self._ended_at is not None:
+            self._ended_at = self._loop.time()
         if self._upstream is not None:
             self._upstream.transport.resume_reading()
 
     # --- how it ends ---------------------------------------------------------------------------------------------
 
     def client_ended(self) -> None:
-        """Note when the client ended its side."""
+        """Note when the client ended its side; while the answer goes on it may still be there."""
         self._ended_at = self._loop.time()
 
     def client_left(self) -> None:
@@ -285,10 +291,10 @@ class Relay:
 
     def end_if_late(self, now: float) -> None:
         """Answer in place of an application that takes too long; give up for a client that has probably left."""
-        if self._has_begun:
-            return
-        if self._ended_at is not None and now - self._ended_at > HALF_CLOSED_SECONDS:
+        if self._ended_at is not None and not self._is_held and now - self._ended_at > HALF_CLOSED_SECONDS:
             self._client.cut()
+            return
+        if self._has_begun:
             return
         waits = self._is_whole or self._is_full
         if waits and self._asked_at is not None and now - self._asked_at > self._door.response_timeout:

@@ -24,10 +24,7 @@ class _Side(asyncio.Protocol):
             self._other.write(data)
 
     def eof_received(self) -> bool:
-        if self._other.can_write_eof() and not self._other.is_closing():
-            self._other.write_eof()
-            return True
-        return False
+        return self._tunnel.half_closed(self._other)
 
     def pause_writing(self) -> None:
         if not self._other.is_closing():
@@ -50,9 +47,18 @@ class Tunnel:
         self._client = client
         self._application = application
         self._ended = ended
-        self._is_over = False
+        self._is_over = self._is_half_closed = False
         client.transport.set_protocol(_Side(self, application))
         application.set_protocol(_Side(self, client.transport))
+
+    def half_closed(self, other: asyncio.Transport) -> bool:
+        """Pass on that one side sends no more; gives whether the other still may."""
+        if self._is_half_closed or other.is_closing() or not other.can_write_eof():
+            self.lost(None)
+            return False
+        self._is_half_closed = True
+        other.write_eof()
+        return True
 
     def lost(self, exc: Exception | None) -> None:
         """Close both, after what is still to be sent."""

@@ -169,9 +169,9 @@ class Upstream(asyncio.Protocol):
     def _read_head(self, user: User, data: bytes) -> None:
         while True:
             end = data.find(_HEAD_END) + 4
+            if (end if end >= 4 else len(data)) > MAX_ANSWER_HEAD:
+                raise Unreadable
             if end < 4:
-                if len(data) > MAX_ANSWER_HEAD:
-                    raise Unreadable
                 self._begun = data
                 return
             answer = judge_answer(data[:end], to_head=self._is_to_head)
