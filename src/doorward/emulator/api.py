@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from doorward.base.strict_json import NotStrictJson, decode_object
-from doorward.emulator.authorize import FAULTS_HEADER, PERSON_HEADER
+from doorward.emulator.choosing import FAULTS_HEADER, PERSON_HEADER
 from doorward.emulator.clients import Client
 from doorward.emulator.faults import FAULTS, check_faults
 from doorward.emulator.messages import (

@@ -8,34 +8,24 @@ the page, named by a script in a header, or known from an earlier sign-in in the
 from dataclasses import dataclass
 
 from doorward.base.text import email_key
+from doorward.emulator.choosing import Choice, Offer, choice_of, is_of_domain, offer_page
 from doorward.emulator.clients import Client
-from doorward.emulator.faults import ANSWER_FAULTS, FAULTS, ID_TOKEN_FAULTS, check_faults
+from doorward.emulator.faults import ANSWER_FAULTS
 from doorward.emulator.grants import Grant
 from doorward.emulator.lobby import COOKIE, SignedIn, set_cookie
 from doorward.emulator.messages import BadMessage as BadWish
-from doorward.emulator.people import Person, tenant_of_person
+from doorward.emulator.people import Person
 from doorward.emulator.rules import Beside, OAuthRules
-from doorward.emulator.web import Ask, Refused, Reply, page, posting_page, redirect, refusal_page, refuse_other_pages
+from doorward.emulator.web import Ask, Refused, Reply, posting_page, redirect, refusal_page, refuse_other_pages
 from doorward.protocol.oauth2 import AuthorizationRequest, AuthorizationResponse
 from doorward.protocol.parameters import BadMessage, Pairs, read_form, with_parameters
-from doorward.providers.aad import CONSUMER_TENANT
 
-PERSON_HEADER = "x-emulator-person"
-FAULTS_HEADER = "x-emulator-faults"
 RESPONSE_MODES = ("query", "fragment", "form_post")
 _UNSUPPORTED = {
     "request": "request_not_supported",
     "request_uri": "request_uri_not_supported",
     "registration": "registration_not_supported",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Choice:
-    """What was chosen on the page, or named by a script: who, and what shall go wrong. No e-mail is a no."""
-
-    email: str
-    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +64,7 @@ def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
     entry = _entry(provider, ask, realm, request)
     try:
         _check(entry)
-        choice = _choice(chosen, ask)
+        choice = choice_of(chosen, ask)
         return _decided(entry, choice) if choice is not None else _known_or_asked(entry)
     except BadMessage as error:
         return _respond(entry, _error(entry, error.error, str(error)))
@@ -144,25 +134,7 @@ def _check(entry: _Entry) -> None:
 # --- who -----------------------------------------------------------------------------------------------------------
 
 
-def _choice(chosen: Pairs, ask: Ask) -> _Choice | None:
-    """Give what was chosen, None where nothing was yet."""
-    given = dict(chosen)
-    if given:
-        faults = tuple(name.removeprefix("fault.") for name in given if name.startswith("fault."))
-        email = "" if "deny" in given else given.get("person") or given.get("other", "")
-        if not email and "deny" not in given:
-            raise BadWish("nobody was chosen")
-        return _Choice(email=email, faults=check_faults(faults))
-    if person := ask.header(PERSON_HEADER):
-        return _Choice(email=person, faults=check_faults(_names(ask.header(FAULTS_HEADER))))
-    return None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
-
-
-def _decided(entry: _Entry, choice: _Choice) -> Reply:
+def _decided(entry: _Entry, choice: Choice) -> Reply:
     """Answer for the person that was chosen, who is signed in at the provider from now on."""
     provider = entry.provider
     faults = (*choice.faults, *provider.stage.switches.take(provider.name))
@@ -205,7 +177,7 @@ def _fits(entry: _Entry, person: Person) -> bool:
         return False
     if request.login_hint:
         return email_key(request.login_hint) == email_key(person.email)
-    return _is_of_domain(person, _domain_asked_for(request))
+    return is_of_domain(person, _domain_asked_for(request))
 
 
 def _may_enter(entry: _Entry, person: Person) -> bool:
@@ -221,50 +193,22 @@ def _domain_asked_for(request: AuthorizationRequest) -> str:
     return (request.domain_hint or dict(request.further).get("hd", "")).lower()
 
 
-def _is_of_domain(person: Person, domain: str) -> bool:
-    match domain:
-        case "" | "*":
-            return True
-        case "organizations":
-            return tenant_of_person(person) != CONSUMER_TENANT
-        case "consumers":
-            return tenant_of_person(person) == CONSUMER_TENANT
-        case _:
-            return (email_key(person.email) or "").endswith(f"@{domain}") or tenant_of_person(person) == domain
-
-
 def _page(entry: _Entry, signed_in: list[SignedIn]) -> Reply:
     """Show the people to choose from."""
     provider, request = entry.provider, entry.request
-    everybody = provider.stage.people.all()
-    people = [person for person in everybody if _is_of_domain(person, _domain_asked_for(request))] or list(everybody)
-    known = {email_key(one.email) for one in signed_in}
-    strangers = [one.email for one in signed_in if email_key(one.email) not in {email_key(p.email) for p in people}]
-    people = [*(provider.stage.people.find(email) for email in strangers), *people]
-    hint = request.login_hint
-    people.sort(key=lambda p: (email_key(p.email) != email_key(hint), email_key(p.email) not in known))
-    return page(
-        "emulator_sign_in.html",
-        note="asked who it is",
+    offer = Offer(
+        stage=provider.stage,
+        provider=provider.name,
+        label=provider.label,
         action=f"{entry.ask.path}?{request.to_query()}",
-        provider=provider.label,
         application=entry.client.client_id,
         site=entry.redirect_uri,
-        scopes=request.scope.split(),
-        people=[_row(entry, person, email_key(person.email) in known) for person in people],
-        hint=hint,
-        groups=[("The id_token", list(ID_TOKEN_FAULTS.items())), ("The answers", list(ANSWER_FAULTS.items()))],
-        preset=[FAULTS[name] for name in provider.stage.switches.peek(provider.name)],
+        scopes=request.scope,
+        hint=request.login_hint,
+        domain=_domain_asked_for(request),
+        may_enter=lambda person: _may_enter(entry, person),
     )
-
-
-def _row(entry: _Entry, person: Person, is_signed_in: bool) -> dict[str, str]:  # noqa: FBT001 - a column of the row
-    notes = {"signed in": is_signed_in, "guest": person.guest, "may not sign in here": not _may_enter(entry, person)}
-    return {
-        "email": person.email,
-        "name": person.name,
-        "note": ", ".join(note for note, holds in notes.items() if holds),
-    }
+    return offer_page(offer, signed_in)
 
 
 # --- what goes back ------------------------------------------------------------------------------------------------
