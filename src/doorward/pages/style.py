@@ -33,7 +33,9 @@ background:var(--ground);color:var(--ink);font:inherit}
 input[type=checkbox],input[type=radio]{width:auto}
 code,pre,textarea{font-family:ui-monospace,monospace;font-size:.875rem}
 pre{overflow:auto;padding:.75rem;border-radius:.5rem;background:var(--ground);white-space:pre-wrap}
-table{width:100%;border-collapse:collapse;font-size:.9rem}
+[hidden]{display:none!important}
+table{width:100%;border-collapse:collapse;font-size:.9rem;table-layout:fixed}
+th[scope=row]{width:36%}
 th,td{padding:.4rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 @media (max-width:36rem){main{margin:0;min-height:100vh;border:0;border-radius:0}}
 """
