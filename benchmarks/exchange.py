@@ -144,23 +144,27 @@ class _Bench:
 
     def _round(self, port: int, database: Database, spare: Database, number: int) -> Round:
         """Measure everything once, the floor on a database of its own."""
-        plan, host = self._plan, f"127.0.0.1:{port}"
+        host = f"127.0.0.1:{port}"
         parts, first_database = self._floor_of(spare)
         logins = self._file("logins", [login_request(host, body) for body in self._logins[number]])
         firsts = self._file("firsts", [login_request(host, body) for body in self._firsts[number]])
-        people = [Person(1 + n * 7919 % plan.users) for n in range(_INTROSPECTED)]
-        introspections = self._file(
-            "introspections.cycle", [introspect_request(host, database.credentials, p.platform_token) for p in people]
-        )
+        asked = [introspect_request(host, database.credentials, p.platform_token) for p in self._asked_about(number)]
+        once, again = self._file("introspections", asked), self._file("introspections.cycle", asked)
         return Round(
             parts={part.name: part.seconds for part in parts},
             bare_login=self._load(self._bare_port, logins),
             login=self._load(port, logins),
             first=self._load(port, firsts),
             first_database=first_database,
-            bare_introspection=self._load(self._bare_port, introspections),
-            introspection=self._load(port, introspections),
+            bare_introspection=self._load(self._bare_port, again),
+            first_introspection=self._load(port, once),
+            introspection=self._load(port, again),
         )
+
+    def _asked_about(self, number: int) -> list[Person]:
+        """Give the people whose tokens are introspected in a round: others in each, as long as there are enough."""
+        users = self._plan.users
+        return [Person(1 + (n + number * _INTROSPECTED) * 7919 % users) for n in range(min(_INTROSPECTED, users))]
 
     def _floor_of(self, spare: Database) -> tuple[list[Part], float]:
         """Measure the floor's parts on the server's core, and what a first sign-in asks of the database."""

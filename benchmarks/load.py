@@ -98,7 +98,7 @@ class _Generator:
 
 def _is_whole(data: bytes) -> bool:
     end = data.find(b"\r\n\r\n")
-    at = data.find(b"content-length: ", 0, end)
+    at = max(data.find(b"content-length: ", 0, end), data.find(b"Content-Length: ", 0, end))
     return end >= 0 and len(data) >= end + 4 + int(data[at + 16 : data.index(b"\r\n", at)])
 
 

@@ -1,6 +1,7 @@
 """Processes under measurement: each on a core of its own, started, watched, stopped.
 
-The server under test has core 0; the load generator and the database server have core 1.
+The server under test has core 0; the load generator, the database server and the application behind a proxy have the
+other.
 """
 
 import os
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,14 +31,26 @@ def pin(core: int) -> None:
 class Child:
     """A server in a process of its own, on the server's core."""
 
-    def __init__(self, command: Sequence[str], directory: Path) -> None:
-        """Start `command` in `directory`, where its output goes to the file `output`."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        directory: Path,
+        *,
+        core: int = SERVER_CORE,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command` in `directory`, where its output goes to the file `output`, with more `environment`."""
         self.started = time.perf_counter()
         with (directory / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                ["taskset", "-c", str(SERVER_CORE), *command],
+                ["taskset", "-c", str(core), *command],
                 cwd=directory,
-                env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PYTHONDONTWRITEBYTECODE": ""},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
+                    "PYTHONDONTWRITEBYTECODE": "",
+                    **(environment or {}),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

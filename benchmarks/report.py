@@ -1,5 +1,6 @@
 """What came of a run, as tables for people and JSON for programs."""
 
+import itertools
 import platform
 import re
 import sys
@@ -10,30 +11,38 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.processes import ROOT
+from benchmarks.ratios import Ratios
 from benchmarks.results import EngineResults, Results, Round
 
-_BEGIN, _END = "<!-- figures: written by `scripts/bench exchange --write-docs` -->", "<!-- end of the figures -->"
+_BEGIN, _END = "<!-- figures: written by `scripts/bench {suite} --write-docs` -->", "<!-- end of the figures -->"
 
 
-def print_tables(results: Results) -> None:
+def print_tables(results: Results | Ratios) -> None:
     """Print the tables to standard output."""
-    print("\n".join(_lines(results)))
+    print("\n".join(lines_of(results)))
 
 
-def write_json(results: Results) -> Path:
+def lines_of(results: Results | Ratios) -> Iterator[str]:
+    """Give the tables, under a line that names the machine."""
+    if isinstance(results, Results):
+        return _lines(results)
+    return itertools.chain([f"{_machine()}."], results.lines())
+
+
+def write_json(suite: str, results: Results | Ratios) -> Path:
     """Write everything below bench-results/ and give the file."""
     directory = ROOT / "bench-results"
     directory.mkdir(exist_ok=True)
-    file = directory / f"exchange-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.json"
+    file = directory / f"{suite}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": _machine(), "results": results})))
     return file
 
 
-def write_docs(results: Results, page: Path) -> None:
-    """Put the tables in place of the older ones of a page."""
-    text = page.read_text()
-    table = "\n".join([_BEGIN, "", *_lines(results), "", _END])
-    page.write_text(re.sub(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", lambda _: table, text, flags=re.DOTALL))
+def write_docs(suite: str, results: Results | Ratios, page: Path) -> None:
+    """Put the tables in place of the suite's older ones on a page."""
+    begin, text = _BEGIN.format(suite=suite), page.read_text()
+    table = "\n".join([begin, "", *lines_of(results), "", _END])
+    page.write_text(re.sub(f"{re.escape(begin)}.*?{re.escape(_END)}", lambda _: table, text, flags=re.DOTALL))
 
 
 def _machine() -> str:
@@ -69,6 +78,12 @@ def _table(engine: EngineResults) -> Iterator[str]:
     yield _row("first sign-in", engine, lambda r: r.first, lambda r: r.first_share)
     yield _row("bare server, body and answer of an introspection", engine, lambda r: r.bare_introspection)
     yield _row("introspection", engine, lambda r: r.introspection, lambda r: r.introspection_share)
+    yield _row(
+        "introspection of a token for the first time",
+        engine,
+        lambda r: r.first_introspection,
+        lambda r: r.first_introspection_share,
+    )
     ready, memory = engine.ready_seconds, f"{engine.idle_memory:.1f} MiB; after all {engine.memory:.1f} MiB"
     yield f"| ready in {ready:.3f} s with {memory} | | | |"
 

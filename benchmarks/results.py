@@ -18,6 +18,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     first: float
     first_database: float
     bare_introspection: float
+    first_introspection: float
     introspection: float
 
     @property
@@ -38,8 +39,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def introspection_share(self) -> float:
-        """Give the introspections per second as a share of the bare server's rate."""
+        """Give the introspections per second, each token asked about many times, as a share of the bare server's."""
         return self.introspection / self.bare_introspection
+
+    @property
+    def first_introspection_share(self) -> float:
+        """Give the introspections per second of tokens that nobody has asked about, as a share of the bare server's."""
+        return self.first_introspection / self.bare_introspection
 
 
 class EngineResults(msgspec.Struct, frozen=True, kw_only=True):

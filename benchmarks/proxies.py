@@ -1,0 +1,206 @@
+"""Proxies under measurement, each with one worker and its usual answers to the question of keeping connections alive.
+
+All stand before the same application: an nginx on the other core, which answers 100 bytes at `/`, and larger bodies
+from memory. None writes an access log. Where the service decides for nginx, the configuration is that of deploy/nginx,
+with nothing changed but addresses.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.processes import LOAD_CORE, ROOT, SERVER_CORE, Child
+from benchmarks.tools import program
+
+SMALL = 100
+BODIES = {"/": SMALL, "/10k": 10 * 1024, "/1m": 1024 * 1024}
+_DEPLOYED = ROOT / "deploy" / "nginx"
+_NGINX = """
+daemon off;
+worker_processes 1;
+pid {place}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    open_file_cache max=100;
+    keepalive_requests 100000000;
+    client_body_temp_path {place}/body;
+    proxy_temp_path {place}/proxy;
+    fastcgi_temp_path {place}/fastcgi;
+    uwsgi_temp_path {place}/uwsgi;
+    scgi_temp_path {place}/scgi;
+    default_type text/plain;
+    {http}
+}}
+"""
+_APPLICATION = """
+server {{
+    listen 127.0.0.1:{port};
+    location = / {{ return 200 "{small}"; }}
+    location / {{ root {place}/bodies; }}
+}}
+"""
+_BARE = """
+upstream application {{ server 127.0.0.1:{application}; keepalive 512; keepalive_requests 100000000; }}
+server {{
+    listen 127.0.0.1:{port};
+    location / {{
+        proxy_pass http://application;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+}}
+"""
+_HAPROXY = """
+global
+    nbthread 1
+    maxconn 8192
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    http-reuse always
+frontend public
+    bind 127.0.0.1:{port}
+    option forwardfor
+    default_backend application
+backend application
+    server application 127.0.0.1:{application}
+"""
+_ENVOY = """
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: public
+          use_remote_address: true
+          route_config:
+            virtual_hosts:
+            - name: application
+              domains: ["*"]
+              routes: [{{match: {{prefix: "/"}}, route: {{cluster: application}}}}]
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+  clusters:
+  - name: application
+    connect_timeout: 5s
+    circuit_breakers: {{thresholds: [{{max_connections: 4096, max_pending_requests: 4096, max_requests: 4096}}]}}
+    load_assignment:
+      cluster_name: application
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {application}}}}}}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where proxies are made: a directory, and the port of the application behind them."""
+
+    directory: Path
+    application: int
+
+    def place(self, name: str) -> Path:
+        """Give a directory of its own to one of them."""
+        place = self.directory / name
+        place.mkdir(exist_ok=True)
+        return place
+
+
+@contextmanager
+def application(stage: Stage) -> Generator[None]:
+    """Run the application, on the core of the load generator."""
+    place = stage.place("application")
+    bodies = place / "bodies"
+    bodies.mkdir(exist_ok=True)
+    for path, size in BODIES.items():
+        if path != "/":
+            (bodies / path[1:]).write_bytes(b"x" * size)
+    http = _APPLICATION.format(port=stage.application, small="x" * SMALL, place=place)
+    with _nginx(place, http, core=LOAD_CORE) as child:
+        child.wait_for(f"http://127.0.0.1:{stage.application}/")
+        yield
+
+
+@contextmanager
+def bare_nginx(stage: Stage, port: int) -> Generator[Child]:
+    """Run nginx as nothing but a proxy."""
+    with _nginx(stage.place("nginx"), _BARE.format(port=port, application=stage.application)) as child:
+        child.wait_for(f"http://127.0.0.1:{port}/")
+        yield child
+
+
+@contextmanager
+def deciding_nginx(stage: Stage, port: int, doorward: int) -> Generator[Child]:
+    """Run nginx with the configuration of deploy/nginx, which asks the service on port `doorward` each time."""
+    place = stage.place("nginx-with-doorward")
+    for name in ("protect.conf", "endpoints.conf"):
+        (place / name).write_text((_DEPLOYED / name).read_text())
+    with _nginx(place, _decided(place, port, doorward, stage.application)) as child:
+        child.wait_for(f"http://127.0.0.1:{port}/.auth/version")
+        yield child
+
+
+def _decided(place: Path, port: int, doorward: int, app: int) -> str:
+    """Give the configuration of deploy/nginx on plain HTTP, without its server that only redirects to HTTPS."""
+    text = (_DEPLOYED / "app.conf").read_text()
+    head, _, rest = text.partition("server {\n    listen 80;")
+    server = rest.partition("}\n")[2]
+    kept = "".join(line for line in server.splitlines(keepends=True) if "ssl_certificate" not in line)
+    replaced = {
+        "server 127.0.0.1:8080;": f"server 127.0.0.1:{doorward};",
+        "server 127.0.0.1:3000;": f"server 127.0.0.1:{app};",
+        "listen 443 ssl;": f"listen 127.0.0.1:{port};",
+        "server_name app.example.com;": "server_name localhost;",
+        "/etc/nginx/doorward/": f"{place}/",
+        "keepalive 16;": "keepalive 512; keepalive_requests 100000000;",
+    }
+    whole = head + kept
+    for old, new in replaced.items():
+        if old not in whole:
+            raise RuntimeError(f"deploy/nginx has changed: {old!r} is not there")
+        whole = whole.replace(old, new)
+    return whole
+
+
+@contextmanager
+def haproxy(stage: Stage, port: int) -> Generator[Child]:
+    """Run HAProxy as nothing but a proxy, in one thread."""
+    file = stage.place("haproxy") / "haproxy.cfg"
+    file.write_text(_HAPROXY.format(port=port, application=stage.application))
+    with Child([program("haproxy"), "-db", "-f", str(file)], file.parent) as child:
+        child.wait_for(f"http://127.0.0.1:{port}/")
+        yield child
+
+
+@contextmanager
+def envoy(stage: Stage, port: int) -> Generator[Child]:
+    """Run Envoy as nothing but a proxy, in one worker."""
+    file = stage.place("envoy") / "envoy.yaml"
+    file.write_text(_ENVOY.format(port=port, application=stage.application))
+    command = [program("envoy"), "--config-path", str(file), "--concurrency", "1", "--log-level", "error",
+               "--use-dynamic-base-id"]  # fmt: skip
+    with Child(command, file.parent) as child:
+        child.wait_for(f"http://127.0.0.1:{port}/")
+        yield child
+
+
+@contextmanager
+def _nginx(place: Path, http: str, core: int = SERVER_CORE) -> Generator[Child]:
+    file = place / "nginx.conf"
+    file.write_text(_NGINX.format(place=place, http=http))
+    with Child([program("nginx"), "-p", str(place), "-e", "stderr", "-c", str(file)], place, core=core) as child:
+        yield child

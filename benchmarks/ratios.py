@@ -1,0 +1,77 @@
+"""What a suite found whose figures are all ratios of measurements of one round, with what of it must be reached."""
+
+import statistics
+from collections.abc import Iterator
+
+import msgspec
+
+from benchmarks.results import Figure
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A ratio that must be reached: `of` measured against `to`, at least `bound` or with `at_most` at most."""
+
+    name: str
+    of: str
+    to: str
+    bound: float
+    aim: float | None = None
+    at_most: bool = False
+
+
+class Ratios(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run: by round, what each measurement gave (per second, unless its name says otherwise)."""
+
+    about: str
+    rounds: list[dict[str, float]]
+    marks: list[Mark]
+    missing: list[str] = []
+
+    def names(self) -> list[str]:
+        """Name the measurements, in the order in which they were made."""
+        return list(dict.fromkeys(name for measured in self.rounds for name in measured))
+
+    def median(self, name: str) -> float:
+        """Give the median of a measurement."""
+        return statistics.median(measured[name] for measured in self.rounds)
+
+    def shares(self, of: str, to: str) -> list[float]:
+        """Give the ratio of two measurements in each round, none where one of them could not be made."""
+        return [measured[of] / measured[to] for measured in self.rounds if of in measured and to in measured]
+
+    def figures(self) -> list[Figure]:
+        """Give every figure that must be reached and was measured."""
+        return [
+            Figure(name=mark.name, value=statistics.median(shares), bound=mark.bound, at_most=mark.at_most)
+            for mark in self.marks
+            if (shares := self.shares(mark.of, mark.to))
+        ]
+
+    def lines(self) -> Iterator[str]:
+        """Give the tables of a page."""
+        yield self.about
+        yield ""
+        yield "| measured | median | least to greatest |"
+        yield "|---|---|---|"
+        for name in self.names():
+            values = [measured[name] for measured in self.rounds]
+            yield f"| {name} | {self.median(name):.4g} | {min(values):.4g} to {max(values):.4g} |"
+        yield ""
+        yield "| must be reached | measured (least to greatest) | bound | aim |"
+        yield "|---|---|---|---|"
+        for mark in self.marks:
+            yield _row(mark, self.shares(mark.of, mark.to))
+        for reason in self.missing:
+            yield ""
+            yield f"Not measured: {reason}"
+
+
+def _row(mark: Mark, shares: list[float]) -> str:
+    sign = "at most" if mark.at_most else "at least"
+    aim = "" if mark.aim is None else f"{mark.aim:g}"
+    if not shares:
+        return f"| {mark.name} | not measured | {sign} {mark.bound:g} | {aim} |"
+    value = statistics.median(shares)
+    missed = "" if (value <= mark.bound if mark.at_most else value >= mark.bound) else " **missed**"
+    measured = f"{value:.2f}{missed} ({min(shares):.2f} to {max(shares):.2f})"
+    return f"| {mark.name} | {measured} | {sign} {mark.bound:g} | {aim} |"
