@@ -125,6 +125,18 @@ async def test_a_fragment_comes_back(sqlite_url: str) -> None:
         assert not [text for text in complaints if "favicon" not in text and "404" not in text]
 
 
+async def test_a_fragment_survives_the_choice_of_a_provider(sqlite_url: str) -> None:
+    """Where people choose a provider, the fragment of the page that was asked for goes with their choice."""
+    async with visited(sqlite_url, preserve_fragments=True) as there:
+        page = await there.chromium.new_page()
+        complaints = await watched(page)
+        await page.goto(f"{there.site}/.auth/login?post_login_redirect_uri=/protected?a=b#part/2")
+        await page.get_by_role("link", name="Google").click()
+        await choose(page)
+        await expect(page).to_have_url(f"{there.site}/protected?a=b#part/2")
+        assert not [text for text in complaints if "favicon" not in text and "404" not in text]
+
+
 async def test_without_a_script_the_way_is_open_as_well(sqlite_url: str) -> None:
     """With scripts switched off the pages that would go on by themselves have a button."""
     async with visited(sqlite_url, preserve_fragments=True) as there:

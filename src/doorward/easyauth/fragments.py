@@ -22,6 +22,16 @@ var d=document.getElementById("go").dataset,h=location.hash.slice(1);
 if(h&&h.length<=1024){document.cookie=d.cookie+"="+encodeURIComponent(h)+d.attributes}
 location.replace(d.to)
 })()"""
+KEEP_FRAGMENT = """\
+(function(){
+var h=location.hash,n="post_login_redirect_uri";
+if(!h||h.length>1024){return}
+document.querySelectorAll(".choices a").forEach(function(a){
+var u=new URL(a.href),t=u.searchParams.get(n);
+if(t&&t.indexOf("#")<0){u.searchParams.set(n,t+h);a.href=u.href}
+})
+})()"""
+"""For the page to choose a provider: browsers carry a fragment there by themselves; it goes on with the target."""
 
 
 def leave_page(address: str, nonce: str, path: str, *, https: bool, lifetime: float) -> Reply:

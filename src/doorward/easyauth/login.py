@@ -18,13 +18,13 @@ from doorward.base.refusals_sign_in import (
 from doorward.base.targets import allowed_target
 from doorward.config.auth_plan import ProviderPlan
 from doorward.easyauth.flow import Ask
-from doorward.easyauth.fragments import leave_page
+from doorward.easyauth.fragments import KEEP_FRAGMENT, leave_page
 from doorward.easyauth.loop_guard import count_redirect
 from doorward.easyauth.parts import Parts, is_https
 from doorward.easyauth.state import MAX_TARGET, write_state
 from doorward.identity.visit import Visit
 from doorward.inbound.door import Reply
-from doorward.pages import PAGE_HEADERS, render
+from doorward.pages import page_headers, render
 from doorward.protocol.easyauth import Header
 from doorward.protocol.parameters import BadMessage, Pairs, read_parameters, with_parameters
 from doorward.sessions.nonce import PendingSignIn
@@ -56,7 +56,8 @@ class SignIn:
             (plan.spec.label, with_parameters(f"{self._prefix}/{name}", asked))
             for name, plan in self._parts.plan.providers.items()
         ]
-        return Reply(200, render("choose.html", choices=choices), PAGE_HEADERS)
+        script = KEEP_FRAGMENT if self._parts.plan.preserve_fragments else ""
+        return Reply(200, render("choose.html", choices=choices, script=script), page_headers(script=script))
 
     async def ask(self, visit: Visit, provider: str) -> Reply:
         """Answer `GET /.auth/login/<provider>`."""

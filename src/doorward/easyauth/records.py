@@ -5,6 +5,7 @@ bounded number a second: anybody can be refused as often as they like.
 """
 
 import logging
+from collections.abc import Callable
 
 from doorward.accounts.audit import TEXT_MAX, Subject, record
 from doorward.accounts.nouns import Origin
@@ -28,10 +29,11 @@ _log = logging.getLogger("doorward.easyauth")
 class SignInRecords:
     """Makes the records of sign-ins and sign-outs, and writes those of refusals."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Write into the audit trail of `store`."""
+    def __init__(self, store: Store, clock: Clock, count_dropped: Callable[[], None] = lambda: None) -> None:
+        """Write into the audit trail of `store`; `count_dropped` is called for each record that is not written."""
         self._store = store
         self._clock = clock
+        self._count_dropped = count_dropped
         self._second = 0
         self._written = 0
 
@@ -55,6 +57,7 @@ class SignInRecords:
             self._second, self._written = int(now), 0
         self._written += 1
         if self._written > MOST_A_SECOND:
+            self._count_dropped()
             return
         detail = _detail(refusal) if identity is None else _who(identity)
         subject = _subject(plan, identity)
@@ -63,6 +66,7 @@ class SignInRecords:
                 [record(REFUSED, now, origin_of(visit), subject, code=refusal.code, detail=f"{plan.name}: {detail}")]
             )
         except DoorwardError as error:
+            self._count_dropped()
             _log.warning("audit_record.dropped", extra={"facts": {"reason": error.code}})
 
 
