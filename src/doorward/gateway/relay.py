@@ -18,12 +18,13 @@ from doorward.gateway.answer_head import AnswerHead
 from doorward.gateway.answering import write_fields
 from doorward.gateway.answers import say_refusal
 from doorward.gateway.app import APP_ROUTE, AppDoor
+from doorward.gateway.berth import Berth
 from doorward.gateway.body import chunk, last_chunk
 from doorward.gateway.connection import Connection
 from doorward.gateway.forward import trailers_to_pass
 from doorward.gateway.head import Fields, Head
 from doorward.gateway.patience import HALF_CLOSED_SECONDS
-from doorward.gateway.pool import Berth, Unreachable
+from doorward.gateway.pool import Unreachable
 from doorward.gateway.tunnel import Tunnel, join
 from doorward.gateway.upstream import NO_HTTP, Upstream
 from doorward.identity.admission import Allow, Challenge, Decision, Deny
@@ -124,14 +125,14 @@ class Relay:
         berth = self._door.pool.best()
         upstream = berth.take(must_be_recent=not self._may_repeat)
         if upstream is None:
-            self._run(self._connect())
+            self._run(self._connect(berth))
         else:
             self._is_reused = True
             self._ask(berth, upstream)
 
-    async def _connect(self) -> None:
+    async def _connect(self, first: Berth) -> None:
         try:
-            berth, upstream = await self._door.pool.connect()
+            berth, upstream = await self._door.pool.connect(first)
         except Unreachable as error:
             if not self._is_over:
                 self._fail(APP_UNREACHABLE, reason=str(error))
@@ -241,7 +242,7 @@ class Relay:
             (self._client.cut if self._ends_connection else self._client.close)()
         elif self._is_reused and self._may_repeat and not answered and not self._is_repeated:
             self._is_repeated = True
-            self._run(self._connect())
+            self._run(self._connect(self._door.pool.best()))
         else:
             self._fail(APP_ANSWER_UNREADABLE if reason == NO_HTTP else APP_UNREACHABLE, reason=reason)
 

@@ -88,7 +88,7 @@ def _app_door(
     tls = trust_system_and(settings.outbound.ca_file or None) if any(_is_https(one) for one in app.upstream) else None
     return AppDoor(
         porter=porter,
-        pool=Pool(app.upstream, connect_timeout=app.connect_timeout, tls=tls),
+        pool=Pool(app.upstream, connect_timeout=app.connect_timeout, tls=tls, health_path=app.health_path),
         forwarding=Forwarding(
             keeps_host=app.host_header == "keep", keeps_own_cookies=settings.easyauth.forward_session_cookie
         ),
