@@ -6,7 +6,7 @@ beyond the parameters it knows stands in `further`, in its order. Tokens, codes 
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import ClassVar, Self, cast
@@ -15,14 +15,8 @@ import msgspec
 
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.protocol.jose import base64url_encode
-from doorward.protocol.parameters import (
-    BadMessage,
-    Pairs,
-    read_form,
-    read_parameters,
-    refuse_repeated,
-    write_parameters,
-)
+from doorward.protocol.parameter_message import ParameterMessage
+from doorward.protocol.parameters import BadMessage, Pairs, read_form, write_parameters
 
 Further = Mapping[str, object]
 FORM = "application/x-www-form-urlencoded"
@@ -32,74 +26,7 @@ MAX_SECONDS = 10**10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Message:
-    """A message that is a row of parameters; a field has the name of its parameter.
-
-    `GRANT` is the grant_type that goes before them, empty where there is none.
-    """
-
-    GRANT: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a parameter that would be written twice."""
-        refuse_repeated((*self._known(), *self._further()))
-
-    def pairs(self) -> Pairs:
-        """Give the parameters that have a value, in the order in which they are sent."""
-        sent = [("grant_type", self.GRANT)]
-        for one in fields(self):
-            sent += self._further() if one.name == "further" else [(one.name, cast("str", getattr(self, one.name)))]
-        kept = dict(self._further())
-        return tuple(pair for pair in sent if pair[1] or pair[0] in kept)
-
-    @classmethod
-    def from_pairs(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """Make the message of its parameters; raises `BadMessage` when one is there twice."""
-        given = tuple(pairs)
-        refuse_repeated(given)
-        if cls.GRANT:
-            if dict(given).get("grant_type") != cls.GRANT:
-                raise BadMessage(f"grant_type is not {cls.GRANT}", "unsupported_grant_type")
-            given = tuple(pair for pair in given if pair[0] != "grant_type")
-        names = {one.name for one in fields(cls)} - {"further"}
-        known = {name: value for name, value in given if name in names}
-        rest = tuple(pair for pair in given if pair[0] not in names)
-        return cls(**known, **({"further": rest} if rest else {}))  # pyright: ignore[reportCallIssue] - fields of subclasses
-
-    def with_parameters(self, pairs: Iterable[tuple[str, str]]) -> Self:
-        """Give the same message with these parameters in place of those of the same name, or behind the others."""
-        changes = dict(pairs)
-        kept = [(name, changes.pop(name, value)) for name, value in self.pairs()]
-        return self.from_pairs([*kept, *changes.items()])
-
-    def to_query(self) -> str:
-        """Write it for the query or the fragment of an address."""
-        return write_parameters(self.pairs())
-
-    @classmethod
-    def from_query(cls, query: str) -> Self:
-        """Read what `to_query` wrote; raises `BadMessage`."""
-        return cls.from_pairs(read_parameters(query))
-
-    def to_form(self) -> bytes:
-        """Write it as the body of a form."""
-        return self.to_query().encode()
-
-    @classmethod
-    def from_form(cls, body: bytes) -> Self:
-        """Read what `to_form` wrote; raises `BadMessage`."""
-        return cls.from_pairs(read_form(body))
-
-    def _known(self) -> list[tuple[str, str]]:
-        named = [(one.name, "") for one in fields(self) if one.name != "further"]
-        return [("grant_type", ""), *named] if self.GRANT else named
-
-    def _further(self) -> Pairs:
-        return cast("Pairs", getattr(self, "further", ()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationRequest(_Message):
+class AuthorizationRequest(ParameterMessage):
     """What the browser carries to the provider (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2.1, RFC 7636 4.3)."""
 
     response_type: str = ""
@@ -121,7 +48,7 @@ class AuthorizationRequest(_Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationResponse(_Message):
+class AuthorizationResponse(ParameterMessage):
     """What the browser brings back, in a query, a fragment or a posted form (RFC 6749 4.1.2, OAuth 2.0 Form Post)."""
 
     code: str = field(default="", repr=False)
@@ -140,7 +67,7 @@ class AuthorizationResponse(_Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeRedemption(_Message):
+class CodeRedemption(ParameterMessage):
     """A code for tokens (RFC 6749 section 4.1.3); the client proves itself by secret or assertion (RFC 7523 2.2)."""
 
     GRANT: ClassVar[str] = "authorization_code"
@@ -158,7 +85,7 @@ class CodeRedemption(_Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshRequest(_Message):
+class RefreshRequest(ParameterMessage):
     """A refresh token for new tokens (RFC 6749 section 6)."""
 
     GRANT: ClassVar[str] = "refresh_token"
@@ -174,7 +101,7 @@ class RefreshRequest(_Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndSessionRequest(_Message):
+class EndSessionRequest(ParameterMessage):
     """Sign-out at the provider (OpenID Connect RP-Initiated Logout 1.0 section 2)."""
 
     id_token_hint: str = field(default="", repr=False)
@@ -286,10 +213,13 @@ class TokenError(_Answer):
 def read_token_answer(media_type: str, body: bytes) -> TokenResponse | TokenError:
     """Read an answer of a token endpoint, JSON or form-encoded by its media type; raises `BadMessage`.
 
-    Whoever answers 200 with an `error`, as GitHub does, has refused.
+    Whoever answers 200 with an `error`, as GitHub does, has refused; so has who answers with an object of one, as
+    Facebook's Graph does.
     """
     kind = media_type.partition(";")[0].strip().lower()
     members: dict[str, object] = dict(read_form(body)) if kind in {FORM, "text/plain"} else _object(body)
+    if isinstance(members.get("error"), dict):
+        members = _graph_error(cast("dict[str, object]", members["error"]))
     return TokenError.from_members(members) if "error" in members else TokenResponse.from_members(members)
 
 
@@ -325,6 +255,14 @@ def _object(body: bytes) -> dict[str, object]:
         return decode_object(body)
     except NotStrictJson as error:
         raise BadMessage(f"the answer is {error}") from error
+
+
+def _graph_error(error: dict[str, object]) -> dict[str, object]:
+    """Put Graph's object of an error, with `type`, `code` and `message`, into OAuth's members."""
+    kind, message = error.get("type"), error.get("message")
+    if not isinstance(kind, str) or not kind:
+        raise BadMessage("error is neither text nor an object with a type")
+    return {"error": kind, "error_description": message if isinstance(message, str) else ""}
 
 
 def _text(name: str, value: object) -> str:
