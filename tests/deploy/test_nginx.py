@@ -6,7 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from doorward.base.entropy import SeededEntropy
+from doorward.easyauth import api
+from doorward.easyauth.login import SignIn
 from doorward.gateway.check import Check
 from doorward.gateway.porter import Porter
 from doorward.identity.admission import Action, AdmissionRules
@@ -25,6 +27,7 @@ from doorward.providers import ALL
 from tests.support.gates import IDENTITY, JANE, HandMadeGate
 from tests.support.nginx import DEPLOYED, HOST, nginx
 from tests.support.serving import Answer, serving
+from tests.support.sign_in import Browser, entrance
 
 SITE = f"https://{HOST}"
 MOZILLA = "User-Agent: Mozilla/5.0 (X11; Linux x86_64)"
@@ -56,18 +59,22 @@ class Fronted:
     tls: int
     gate: HandMadeGate
 
-    async def ask(self, path: str, *lines: str, method: str = "GET", body: bytes = b"") -> Answer:
-        """Ask nginx over TLS, with further header lines."""
+    async def exchange(self, sent: bytes) -> bytes:
+        """Send bytes over TLS, and give everything that comes back."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         reader, writer = await asyncio.open_connection("127.0.0.1", self.tls, ssl=context, server_hostname=HOST)
-        length = [f"Content-Length: {len(body)}"] if body else []
-        head = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", "Connection: close", *lines, *length]
-        writer.write("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body)
+        writer.write(sent)
         try:
-            return Answer.read(await reader.read())
+            return await reader.read()
         finally:
             writer.close()
+
+    async def ask(self, path: str, *lines: str, method: str = "GET", body: bytes = b"") -> Answer:
+        """Ask nginx, with further header lines."""
+        length = [f"Content-Length: {len(body)}"] if body else []
+        head = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", "Connection: close", *lines, *length]
+        return Answer.read(await self.exchange("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body))
 
     async def shown(self, path: str, *lines: str, **more: Any) -> dict[str, Any]:
         """Give what the application got."""
@@ -214,6 +221,36 @@ async def test_long_tokens_fit(tmp_path: Path) -> None:
 def replace_tokens(tokens: ProviderTokens) -> Any:
     """Give the identity of the tests with other tokens."""
     return msgspec.structs.replace(IDENTITY, tokens=tokens)
+
+
+async def test_people_sign_in_and_out_behind_nginx(tmp_path: Path, sqlite_url: str) -> None:
+    """The whole way: sent to sign in, at the provider, back to what was asked for, known there, and out again."""
+    trust = Trust(entropy=SeededEntropy(), public_url=SITE, trusted_proxies=["127.0.0.1"])
+    rules = AdmissionRules(enabled=True, action="RedirectToLoginPage", provider="aad", providers=1)
+    everything = [Route(method="*", path="/*", handler=show)]
+    async with entrance(sqlite_url, "aad", site=SITE) as one:
+        parts = replace(one.parts, trust=trust)
+        sign_in = SignIn(parts)
+        porter = Porter(
+            rules, trust, gate=parts.gate, begin=sign_in.begin_automatically, challenge=lambda _visit, _site: None
+        )
+        doors = [*api.routes(parts, sign_in), *Check(porter, trust).routes()]
+        async with (
+            serving(doors, trusted=["127.0.0.1"]) as doorward,
+            serving(everything, trusted=["127.0.0.1"]) as application,
+            nginx(tmp_path, doorward=doorward.port, application=application.port) as (plain, tls),
+        ):
+            front: Any = Fronted(plain, tls, HandMadeGate())
+            browser = Browser(front, lines=(MOZILLA,))
+            sent = await browser.get("/page?x=y")
+            assert (sent.status, sent.location) == (302, f"{LOGIN}%2Fpage%3Fx%3Dy")
+            begun = await browser.get(sent.location.removeprefix(SITE))
+            assert begun.location.startswith(one.provider.url)
+            back = await browser.bring(one.provider.consent(begun.location, "jane"))
+            assert (back.status, back.location) == (302, "/page?x=y")
+            assert "x-ms-client-principal" in (await browser.get(back.location)).body
+            assert (await browser.get("/.auth/logout")).status == 302
+            assert (await browser.get("/page?x=y")).location == sent.location
 
 
 async def test_plain_requests_are_sent_to_https(tmp_path: Path) -> None:
