@@ -23,7 +23,8 @@ from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.easyauth import api
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.parts import Parts
-from doorward.easyauth.provider_client import ClientParts, OAuth2Flow
+from doorward.easyauth.provider_calls import ClientParts
+from doorward.easyauth.provider_client import OAuth2Flow
 from doorward.easyauth.records import SignInRecords
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.door import Reply, Route

@@ -14,7 +14,8 @@ from doorward.easyauth import api, version
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.me import Me
 from doorward.easyauth.parts import Parts
-from doorward.easyauth.provider_client import ClientParts, OAuth2Flow
+from doorward.easyauth.provider_calls import ClientParts
+from doorward.easyauth.provider_client import OAuth2Flow
 from doorward.easyauth.records import SignInRecords
 from doorward.easyauth.refresh import Refresh
 from doorward.gateway.check import Check

@@ -33,6 +33,8 @@ SPEC = ProviderSpec(
     ),
     forwarded_parameters=("login_hint", "prompt", "domain_hint", "scope", "resource", "response_type"),
     profile_parameters={"fields": "id,name,email,link,first_name,last_name,gender,locale,timezone,birthday"},
+    secret_proof="appsecret_proof",
+    long_lived_grant="fb_exchange_token",
     map_claims=map_profile(_RULES),
     login_names=((EMAIL, EMAIL), (NAME, NAME)),
     login_names_2016=((NAME, NAME),),

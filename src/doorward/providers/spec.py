@@ -60,6 +60,11 @@ class ProviderSpec:
     `principal_field` the one that stands in `X-MS-CLIENT-PRINCIPAL-ID` where it is there, else the subject does.
     `id_token_signed` says that identity comes from an id_token, else from the profile at `userinfo_endpoint`.
 
+    `told` gives, from the raw claims and what came beside the code by the browser, the raw claims with what nobody has
+    signed; only what may be anybody's word belongs there. `secret_proof` is the parameter with which calls that carry
+    an access token show that the client secret is known, too, empty where there is none. `long_lived_grant` is the
+    grant_type, and the parameter, that makes a long-lived token of a short-lived one.
+
     Believing: `issuer_rule` gives the issuers that count, from the issuer that discovery or the settings name and the
     configured one; `issuer_from_document` says that a discovery document may name another one. `key_rule` gives, from
     the former issuer, which of the provider's keys may sign for whom. `twin_keys` gives, from it and the address of
@@ -94,6 +99,9 @@ class ProviderSpec:
     twin_keys: Callable[[str, str], str] = lambda _issuer, _keys: ""
     issuer_from_document: bool = False
     vouched_emails: Vouch = verified_email
+    told: Callable[[Raw, Mapping[str, str]], Raw] = lambda raw, _told: raw
+    secret_proof: str = ""
+    long_lived_grant: str = ""
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"
