@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import easyauth, exchange
+from benchmarks import easyauth, exchange, gateway
 from benchmarks.ratios import Ratios
 from benchmarks.report import print_tables, write_docs, write_json
 from benchmarks.results import Results
@@ -47,9 +47,20 @@ def _easyauth(given: argparse.Namespace) -> Ratios:
     return easyauth.measure(plan)
 
 
+def _gateway(given: argparse.Namespace) -> Ratios:
+    plan = gateway.Plan(
+        sessions=given.sessions,
+        further=1_000_000 if given.million else 0,
+        seconds=1 if given.quick else given.seconds,
+        rounds=2 if given.quick else given.rounds,
+    )
+    return gateway.measure(plan)
+
+
 _SUITES: dict[str, Callable[[argparse.Namespace], Results | Ratios]] = {
     "exchange": _exchange,
     "easyauth": _easyauth,
+    "gateway": _gateway,
 }
 
 
@@ -58,11 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     words = parser.add_subparsers(required=True, dest="suite", metavar="BENCHMARK")
     _add_exchange(words.add_parser("exchange", help="logins, first sign-ins and introspections against their floor"))
     _add_easyauth(words.add_parser("easyauth", help="/.auth/me and nginx with our decision, against bare servers"))
+    _add_gateway(words.add_parser("gateway", help="requests through the gateway, against bare proxies"))
     return parser
+
+
+def _add_gateway(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sessions", type=int, default=10_000, help="people who are signed in (10000)")
+    parser.add_argument("--million", action="store_true", help="have a million further sessions in the database")
+    _add_common(parser)
 
 
 def _add_easyauth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sessions", type=int, default=1_000, help="people who are signed in (1000)")
+    _add_connections(parser)
     _add_common(parser)
 
 
@@ -71,11 +90,15 @@ def _add_exchange(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=10_000, help="people who have signed in before (10000)")
     parser.add_argument("--million", action="store_true", help="compare the latency at 1 000 and 1 000 000 users, too")
     parser.add_argument("--access-log", action="store_true", help="let the service write its access log")
+    _add_connections(parser)
     _add_common(parser)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=int, default=32, help="connections of the load generator (32)")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement (2)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts (5)")
     parser.add_argument("--quick", action="store_true", help="two short rounds: to see that it runs, not how fast")

@@ -4,6 +4,7 @@
 nginx without, both before the same application. Each round measures all of them, in turn.
 """
 
+import itertools
 import shutil
 import tempfile
 import urllib.request
@@ -17,11 +18,13 @@ import msgspec
 from benchmarks import proxies, wrk
 from benchmarks.processes import LOAD_CORE, ROOT, Child, generate, pin, python
 from benchmarks.ratios import Mark, Ratios
-from benchmarks.signed_in import ENVIRONMENT, Setting, browser_headers, browser_request, sign_in
+from benchmarks.signed_in import ENVIRONMENT, Setting, browser_headers, browser_request, check_request, sign_in
 from tests.support.programs import free_ports
 
 ME = "/.auth/me"
-_BARE, _ME, _NGINX, _DECIDED = "bare server, body of /.auth/me", ME, "bare nginx", "nginx with our decision"
+CHECK = "/.auth/check"
+_BARE, _ME, _CHECK = "bare server, body of /.auth/me", ME, CHECK
+_NGINX, _DECIDED = "bare nginx", "nginx with our decision"
 MARKS = [
     Mark(name="/.auth/me, share of the bare server", of=_ME, to=_BARE, bound=0.5),
     Mark(name="nginx with our decision, share of bare nginx", of=_DECIDED, to=_NGINX, bound=0.4, aim=0.45),
@@ -41,7 +44,8 @@ class Plan:
 def measure(plan: Plan) -> Ratios:
     """Measure everything that `plan` asks for."""
     with scratch() as directory:
-        ports = {name: free_ports(2) for name in ("bare", "doorward", "application", "nginx", "decided")}
+        names: list[str] = ["bare", "doorward", "application", "nginx", "decided"]
+        ports = dict(zip(names, itertools.count(free_ports(2 * len(names)), 2), strict=False))
         setting = Setting(port=ports["doorward"], url=f"sqlite:///{directory}/doorward.db")
         config = setting.write(directory)
         cookies = sign_in(config, range(1, plan.sessions + 1))
@@ -74,6 +78,8 @@ class _Suite:
         self._ports = ports
         self._mine = directory / "me.cycle"
         self._mine.write_bytes(msgspec.msgpack.encode([browser_request(cookie, ME) for cookie in cookies]))
+        self._checks = directory / "checks.cycle"
+        self._checks.write_bytes(msgspec.msgpack.encode([check_request(cookie) for cookie in cookies]))
         file = directory / "cookies"
         file.write_text("\n".join(cookies))
         self._lua = wrk.script(directory / "browser.lua", file, "/")
@@ -89,6 +95,7 @@ class _Suite:
         return {
             _BARE: generate(ports["bare"], plan.connections, plan.seconds, self._mine).rate,
             _ME: generate(ports["doorward"], plan.connections, plan.seconds, self._mine).rate,
+            _CHECK: generate(ports["doorward"], plan.connections, plan.seconds, self._checks).rate,
             _NGINX: wrk.ask(ports["nginx"], plan.connections, plan.seconds, self._lua).rate,
             _DECIDED: wrk.ask(ports["decided"], plan.connections, plan.seconds, self._lua).rate,
         }

@@ -9,11 +9,11 @@ from benchmarks.results import Figure
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A ratio that must be reached: `of` measured against `to`, at least `bound` or with `at_most` at most."""
+    """What must be reached: `of` measured against `to`, or by itself, at least `bound` or with `at_most` at most."""
 
     name: str
     of: str
-    to: str
+    to: str | None
     bound: float
     aim: float | None = None
     at_most: bool = False
@@ -35,8 +35,11 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
         """Give the median of a measurement."""
         return statistics.median(measured[name] for measured in self.rounds)
 
-    def shares(self, of: str, to: str) -> list[float]:
-        """Give the ratio of two measurements in each round, none where one of them could not be made."""
+    def shares(self, mark: Mark) -> list[float]:
+        """Give what counts for a mark in each round, nothing where it could not be measured."""
+        of, to = mark.of, mark.to
+        if to is None:
+            return [measured[of] for measured in self.rounds if of in measured]
         return [measured[of] / measured[to] for measured in self.rounds if of in measured and to in measured]
 
     def figures(self) -> list[Figure]:
@@ -44,7 +47,7 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
         return [
             Figure(name=mark.name, value=statistics.median(shares), bound=mark.bound, at_most=mark.at_most)
             for mark in self.marks
-            if (shares := self.shares(mark.of, mark.to))
+            if (shares := self.shares(mark))
         ]
 
     def lines(self) -> Iterator[str]:
@@ -60,7 +63,7 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
         yield "| must be reached | measured (least to greatest) | bound | aim |"
         yield "|---|---|---|---|"
         for mark in self.marks:
-            yield _row(mark, self.shares(mark.of, mark.to))
+            yield _row(mark, self.shares(mark))
         for reason in self.missing:
             yield ""
             yield f"Not measured: {reason}"

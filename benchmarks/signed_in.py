@@ -153,6 +153,21 @@ def browser_request(cookie: str, path: str = "/") -> bytes:
     return f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()
 
 
+def check_request(cookie: str) -> bytes:
+    """Write the question of a proxy about such a request, as deploy/nginx has it."""
+    asked = {
+        "X-Original-Method": "GET",
+        "X-Original-URL": f"http://{HOST}/",
+        "X-Forwarded-For": "192.0.2.7",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Host": HOST,
+        "X-Request-ID": "0123456789abcdef0123456789abcdef",
+    }
+    headers = {**browser_headers(cookie), **asked}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if name != "Connection")
+    return f"GET /.auth/check HTTP/1.1\r\n{lines}\r\n".encode()
+
+
 def browser_headers(cookie: str) -> dict[str, str]:
     """Give the headers of that request, with the session cookie among those of the application."""
     return {
