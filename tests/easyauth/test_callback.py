@@ -14,6 +14,7 @@ from doorward.base.secret import Secret
 from doorward.config.auth_plan import AuthPlan
 from tests.support import peers
 from tests.support.canaries import canary, keep_secret
+from tests.support.postgres import PostgresServer
 from tests.support.sign_in import CLIENT_ID, NOW, Browser, Comeback, Entrance, Got, entrance, query_of, signer
 
 EVERY = ("aad", "google", "github", "contoso")
@@ -566,6 +567,26 @@ def nobody_admitted(_plan: object, _raw: object, _identity: object) -> ErrorRow:
     return PERSON_NOT_ADMITTED
 
 
+async def test_a_database_away_signs_nobody_in(postgres_url: str, postgres_server: PostgresServer) -> None:
+    """503, no session, and the sign-in is not lost: once the database is back the same answer counts."""
+    name = postgres_url.rpartition("/")[2]
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608 - our own name
+    async with entrance(postgres_url, "aad") as it:
+        browser = it.browser()
+        comeback = await begin(it, browser)
+        await asyncio.to_thread(postgres_server.execute, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await asyncio.to_thread(postgres_server.execute, end)
+        try:
+            assert_refused(await browser.bring(comeback), browser, 503, "store_unavailable")
+            assert "Nonce" in browser.cookies
+        finally:
+            await asyncio.to_thread(postgres_server.execute, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        while (done := await browser.bring(comeback)).status == 503:
+            await asyncio.sleep(0.02)
+        assert done.status == 302
+        assert not it.provider.codes
+
+
 # --- who may pass, and what people see -----------------------------------------------------------------------------
 
 
@@ -643,9 +664,9 @@ async def test_a_form_is_not_sent_round_in_circles(sqlite_url: str) -> None:
 # --- many at once --------------------------------------------------------------------------------------------------
 
 
-async def test_two_hundred_people_at_once_are_not_mixed_up(sqlite_url: str) -> None:
+async def test_two_hundred_people_at_once_are_not_mixed_up(database_url: str) -> None:
     """Each of two hundred parallel sign-ins ends in a session of its own person."""
-    async with entrance(sqlite_url, "aad", "contoso") as it:
+    async with entrance(database_url, "aad", "contoso") as it:
         browsers = [it.browser() for _ in range(200)]
 
         async def go(number: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 from doorward.base.errors import DoorwardError
-from doorward.base.refusals import METHOD_NOT_ALLOWED
+from doorward.base.refusals import METHOD_NOT_ALLOWED, STORE_UNAVAILABLE
 from doorward.base.refusals_sign_in import CALLBACK_MALFORMED, PROVIDER_DECLINED, SIGN_IN_NOT_BEGUN, SIGN_IN_USED
 from doorward.base.targets import allowed_target
 from doorward.base.text import cleaned
@@ -213,7 +213,9 @@ class Callback:
         await self._parts.records.refused(coming.visit, coming.plan, refusal, coming.identity)
         account = coming.identity.user_id if coming.identity is not None and refusal.row.status == 403 else ""
         reply = say_refusal(coming.visit, refusal, again=self._again(coming, account), account=account)
-        return replace(reply, headers=(*reply.headers, *self._beside(coming, refusal), *self._clearing(coming)))
+        # While the database is away the sign-in stays in the browser: nothing was used up, and a reload may do.
+        forgotten = () if refusal.row is STORE_UNAVAILABLE else self._clearing(coming)
+        return replace(reply, headers=(*reply.headers, *self._beside(coming, refusal), *forgotten))
 
     def _beside(self, coming: _Return, refusal: DoorwardError) -> tuple[Header, ...]:
         """Give the headers that belong to a refusal: when to come again, and how to sign in (reference 8.4)."""

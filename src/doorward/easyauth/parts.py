@@ -44,8 +44,11 @@ class Parts:
         return plan
 
     def flow(self, plan: ProviderPlan) -> Flow:
-        """Give the way of signing in at a provider."""
-        return self.flows[plan.spec.kind]
+        """Give the way of signing in at a provider; raises `DoorwardError` (`not_found`) where there is none."""
+        flow = self.flows.get(plan.spec.kind)
+        if flow is None:
+            raise DoorwardError(NOT_FOUND, provider=plan.name, reason=f"nobody signs in by {plan.spec.kind} here")
+        return flow
 
     def callback_address(self, site: str, plan: ProviderPlan) -> str:
         """Give where a provider sends the browser back to."""
