@@ -581,7 +581,7 @@ async def test_a_database_away_signs_nobody_in(postgres_url: str, postgres_serve
             assert "Nonce" in browser.cookies
         finally:
             await asyncio.to_thread(postgres_server.execute, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        while (done := await browser.bring(comeback)).status == 503:
+        while (done := await browser.bring(comeback)).status == 503:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.02)
         assert done.status == 302
         assert not it.provider.codes

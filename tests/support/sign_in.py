@@ -244,6 +244,7 @@ class Browser:
     serving: Serving
     cookies: dict[str, str] = field(default_factory=dict[str, str])
     lines: tuple[str, ...] = ()
+    host: str = "app.test"
 
     async def get(self, path: str, *lines: str, method: str = "GET", body: bytes = b"") -> Got:
         """Ask us."""
@@ -251,7 +252,7 @@ class Browser:
         length = [f"Content-Length: {len(body)}"] if body else []
         head = [
             f"{method} {path} HTTP/1.1",
-            "Host: app.test",
+            f"Host: {self.host}",
             "Connection: close",
             *cookie,
             *self.lines,
@@ -357,6 +358,7 @@ async def entrance(
     call_timeout: float = 5.0,
     https_site: str | None = None,
     port: int = 0,
+    hosts: tuple[str, ...] = (),
     plans: dict[str, dict[str, Any]] | None = None,
 ) -> AsyncGenerator[Entrance]:
     """Serve our endpoints with these providers, all of them the pretend one; `turn` changes the plan."""
@@ -368,7 +370,7 @@ async def entrance(
         stack.push_async_callback(store.close)
         providers = {name: plan_of(provider, name, **(plans or {}).get(name, {})) for name in names or ("aad",)}
         plan = turn(AuthPlan(enabled=True, action="RedirectToLoginPage", providers=providers, require_https=False))
-        trust = Trust(entropy=entropy, public_url=site)
+        trust = Trust(entropy=entropy, public_url=site, additional_hosts=hosts)
         outbound = Outbound(None, {}, call_timeout=call_timeout)
         keys = ProviderKeys(outbound, StoredDocuments(store, clock), clock, entropy)
         discovery = Discovery(outbound, StoredDocuments(store, clock), clock, entropy)
