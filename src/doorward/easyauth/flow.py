@@ -31,10 +31,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """Where to send the browser; `oauth_token` is the request token of OAuth 1.0a, which is kept until it is back."""
+    """Where to send the browser; the request token of OAuth 1.0a, with its secret, is kept until it is back."""
 
     address: str = field(repr=False)
     oauth_token: str = field(default="", repr=False)
+    oauth_token_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,7 @@ class SignIn:
             target=target,
             redirect_uri=redirect_uri,
             oauth_token=begun.oauth_token,
+            oauth_token_secret=begun.oauth_token_secret,
         )
         cookies = (*parts.nonces.cookies(pending, visit.raw_headers, https=https), *counted)
         if cause == "automatic" and parts.plan.preserve_fragments:
