@@ -6,6 +6,8 @@
       MalformedRequest    400   two Authorization headers
       ServiceUnavailable  503   nobody could say: the token service did not answer, or not as it should
 
+`MalformedPrincipal` stands apart: identity headers that no gateway sends, which an app answers with 400.
+
 None of them ever carries the token (RFC 6750 section 3; token-exchange reference 3.6).
 """
 
@@ -60,3 +62,18 @@ class ServiceUnavailable(PlatformTokenError):
     status = 503
     detail = "Tokens cannot be checked at the moment"
     _headers = {"Retry-After": "1"}  # noqa: RUF012 - a ClassVar by the base class
+
+
+class MalformedPrincipal(ValueError):
+    """The identity headers of a request are not such as a gateway sends; `reason` is for the app's log, with no value.
+
+    `status` and `detail` are what to answer. It happens where something other than the gateway reaches the app.
+    """
+
+    status: ClassVar[int] = 400
+    detail: ClassVar[str] = "Request is malformed"
+
+    def __init__(self, reason: str) -> None:
+        """Refuse because of `reason`."""
+        super().__init__(reason)
+        self.reason = reason
