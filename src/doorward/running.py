@@ -161,8 +161,8 @@ class Service:
         await refuse_unusable_default(back)
         if self._options.purpose == "serve" and await is_client(back.store, DEV_CLIENT, DEV_CLIENT_SECRET):
             raise DoorwardError(DEV_CLIENT_PRESENT)
-        await back.provider_keys.adopt_kept()
         await back.discovery.adopt_kept()
+        await back.provider_keys.adopt_kept()
         self._upkeep.note_keys()
         self._metrics.know_audiences(back.registrations.client_ids())
         self._metrics.store(is_up=True)

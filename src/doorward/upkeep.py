@@ -105,8 +105,8 @@ class Upkeep:
         if RING_CHANGED in self._owed:
             await self._back.ring.reload()
         if KEY_SETS_CHANGED in self._owed:
-            await self._back.provider_keys.adopt_kept()
             await self._back.discovery.adopt_kept()
+            await self._back.provider_keys.adopt_kept()
         self._owed.clear()
 
     def _note_store_away(self, error: DoorwardError) -> None:

@@ -64,7 +64,13 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     sign_in = None
     if plan is not None:
         sign_in = build_sign_in(
-            back, settings, plan, trust=trust, office=office if rules.enabled else None, explains=explains
+            back,
+            settings,
+            plan,
+            trust=trust,
+            office=office if rules.enabled else None,
+            count_dropped=metrics.audit_dropped,
+            explains=explains,
         )
     outside = other.Outside(https_site(settings))
     envelopes = {"": outside.refuse, **(api.envelopes(cors, guard) if rules.enabled else {})}

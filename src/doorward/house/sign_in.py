@@ -1,5 +1,6 @@
 """Sign-in, put together: sessions, the gate, the providers' conversations, the handlers of Easy Auth, the porter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from doorward.accounts.registrations import refuse_unadmitted
@@ -13,6 +14,7 @@ from doorward.config.settings import Settings
 from doorward.easyauth import api, version
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.me import Me
+from doorward.easyauth.oauth1_flow import OAuth1Flow
 from doorward.easyauth.parts import Parts
 from doorward.easyauth.provider_calls import ClientParts
 from doorward.easyauth.provider_client import OAuth2Flow
@@ -28,6 +30,7 @@ from doorward.identity.policy import GuestList
 from doorward.identity.visit import Trust
 from doorward.inbound.door import Refuse, Route
 from doorward.sessions.bearers import PlatformBearers, PlatformOwner, ProviderBearers
+from doorward.sessions.codes import SignInCodes
 from doorward.sessions.desk import SessionDesk
 from doorward.sessions.flight import Flights
 from doorward.sessions.gate import Bearers, Gate
@@ -62,29 +65,34 @@ def build_sign_in(
     *,
     trust: Trust,
     office: TokenOffice | None,
+    count_dropped: Callable[[], None] = lambda: None,
     explains: bool,
 ) -> SignInDoors:
     """Put sign-in together by the auth tree; `office` reads platform tokens, None where the token service is off.
 
-    With `explains`, which is for development, refusals show how they came about.
+    `count_dropped` is told of each refusal that could not be recorded. With `explains`, which is for development,
+    refusals show how they came about.
     """
     presenter = _presenter(settings, plan)
     desk = _desk(back, settings, plan, presenter)
     tokens = SessionTokens(back.secrets.session_token_key(), trust.sites, hide_deprecated_sid=plan.hide_deprecated_sid)
     guests = guests_of(settings.easyauth)
     gate = Gate(desk, tokens, presenter, back.clock, _bearers(back, settings, plan, presenter, desk, guests, office))
-    flow = OAuth2Flow(_client_parts(back, settings, plan))
+    client = _client_parts(back, settings, plan)
+    flow = OAuth2Flow(client)
     parts = Parts(
         plan=plan,
         profile=settings.easyauth.profile,
         trust=trust,
         clock=back.clock,
-        flows={"oidc": flow, "oauth2": flow},
+        flows={"oidc": flow, "oauth2": flow, "oauth1": OAuth1Flow(client)},
         nonces=_nonces(back, plan),
         desk=desk,
         gate=gate,
+        tokens=tokens,
+        codes=_codes(back, plan),
         judge=judge_of(guests, checks_application=False),
-        records=SignInRecords(back.store, back.clock),
+        records=SignInRecords(back.store, back.clock, count_dropped),
     )
 
     async def refresh(session: Session) -> Identity:
@@ -156,6 +164,11 @@ def _desk(back: BackOffice, settings: Settings, plan: AuthPlan, presenter: Prese
 def _nonces(back: BackOffice, plan: AuthPlan) -> Nonces:
     sealer = back.secrets.pending_sealer()
     return Nonces(back.store, back.clock, back.entropy, sealer=sealer, lifetime=plan.nonce_lifetime)
+
+
+def _codes(back: BackOffice, plan: AuthPlan) -> SignInCodes:
+    sealer = back.secrets.code_sealer()
+    return SignInCodes(back.store, back.clock, back.entropy, sealer=sealer, keeps_tokens=plan.token_store)
 
 
 def _client_parts(back: BackOffice, settings: Settings, plan: AuthPlan) -> ClientParts:
