@@ -22,6 +22,11 @@ AUTHORIZE = {
     "github": "/github/login/oauth/authorize",
     "contoso": "/oidc/contoso/authorize",
 }
+OTHERS = {
+    "facebook": ("/facebook/dialog/oauth", "/facebook/graph/oauth/access_token"),
+    "microsoftaccount": ("/live/oauth20_authorize.srf", "/live/oauth20_token.srf"),
+    "apple": ("/apple/auth/authorize", "/apple/auth/token"),
+}
 TOKEN = {
     "aad": "/common/oauth2/v2.0/token",
     "aad1": "/common/oauth2/token",
@@ -39,6 +44,16 @@ LOGOUT = {
 JANE = "jane@contoso.com"
 _INPUT = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 _ACTION = re.compile(r'<form method="post" action="([^"]*)">')
+
+
+def authorize_at(provider: str) -> str:
+    """Give where a provider signs people in."""
+    return AUTHORIZE.get(provider) or OTHERS[provider][0]
+
+
+def token_at(provider: str) -> str:
+    """Give where a provider gives tokens."""
+    return TOKEN.get(provider) or OTHERS[provider][1]
 
 
 def alias(provider: str) -> str:
@@ -90,7 +105,7 @@ class RelyingParty:
 
     async def begin(self, provider: str, headers: Mapping[str, str] | None = None, **changes: Any) -> requests.Response:
         """Send the browser to the provider."""
-        return await self.get(f"{AUTHORIZE[provider]}?{urlencode(self.request(provider, **changes))}", headers)
+        return await self.get(f"{authorize_at(provider)}?{urlencode(self.request(provider, **changes))}", headers)
 
     async def sign_in(self, provider: str, email: str = JANE, faults: str = "", **changes: Any) -> dict[str, str]:
         """Sign in as a script does, and give what came back to the application."""
@@ -108,7 +123,7 @@ class RelyingParty:
             "client_secret": client.client_secret,
         }
         form = {name: value for name, value in (good | changes).items() if value is not None}
-        return await self.post(TOKEN[provider], form, headers={"Accept": "application/json"})
+        return await self.post(token_at(provider), form, headers={"Accept": "application/json"})
 
     async def refresh(self, provider: str, token: str, /, **changes: Any) -> requests.Response:
         """Refresh."""

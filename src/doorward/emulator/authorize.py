@@ -236,9 +236,10 @@ def _approve(entry: _Entry, here: SignedIn, faults: tuple[str, ...]) -> Reply:
         family=stage.grants.new_text(),
     )
     grant = provider.with_faults(grant, faults)
-    stage.grants.note_consent(provider.name, entry.client.client_id, here.email)
+    parts = _parts(entry, grant)
+    stage.grants.note_consent(provider.name, entry.client.client_id, here.email)  # parts may differ at the first one
     note = f"{here.email} signed in" + (f"; faults: {', '.join(faults)}" if faults else "")
-    return _respond(entry, _parts(entry, grant), note, faults)
+    return _respond(entry, parts, note)
 
 
 def _is_offline(entry: _Entry, email: str) -> bool:
@@ -266,6 +267,7 @@ def _parts(entry: _Entry, grant: Grant) -> AuthorizationResponse:
         scope=provider.shown_scope(grant),
         state=f"{entry.request.state}x" if "wrong_state" in grant.faults else entry.request.state,
         session_state=provider.session_state(grant),
+        further=provider.beside_code(grant),
     )
 
 
@@ -274,9 +276,8 @@ def _error(entry: _Entry, error: str, description: str) -> AuthorizationResponse
     return AuthorizationResponse(error=error, error_description=text, state=entry.request.state)
 
 
-def _respond(entry: _Entry, response: AuthorizationResponse, note: str = "", faults: tuple[str, ...] = ()) -> Reply:
+def _respond(entry: _Entry, response: AuthorizationResponse, note: str = "") -> Reply:
     """Send the answer the way that was asked for; tokens never travel in a query."""
-    del faults
     pairs, note = response.pairs(), note or f"{response.error}: {response.error_description}"
     mode = entry.request.response_mode
     if mode not in RESPONSE_MODES or (mode == "query" and response.id_token):

@@ -18,7 +18,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Without `client_secret` it is public: it redeems by PKCE alone. `redirect_uris` are compared as whole strings;
     `post_logout_redirect_uris` too, but one that ends in `/*` covers everything below. `jwk` is the public key of a
-    client that signs assertions in place of a secret. `expiring` gives GitHub's tokens an end and a refresh token.
+    client that signs assertions in place of a secret; at Apple `team_id` is who signs. `expiring` gives GitHub's tokens
+    an end and a refresh token.
     """
 
     provider: str
@@ -27,6 +28,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     jwk: dict[str, str] | None = None
+    team_id: str = ""
     expiring: bool = False
 
     def __repr__(self) -> str:

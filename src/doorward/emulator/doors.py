@@ -18,5 +18,5 @@ class OAuthProvider(OAuthRules):
                 return redeem.answer(self, ask, spot.realm)
             case "end_session":
                 return leave.answer(self, ask, spot.realm)
-            case "userinfo" | "token_info":
+            case _:
                 return redeem.profile(self, ask)

@@ -32,6 +32,16 @@ _DOORS: dict[str, Door] = {
 _ERRORS = {"invalid_client": "incorrect_client_credentials", "invalid_grant": "bad_verification_code"}
 
 
+def addresses(base_url: str) -> dict[str, str]:
+    """Give the members of `[providers.github]`; sign-out is for the pretence alone."""
+    return {
+        "authorization_endpoint": f"{base_url}{ROOT}/login/oauth/authorize",
+        "token_endpoint": f"{base_url}{ROOT}/login/oauth/access_token",
+        "userinfo_endpoint": f"{base_url}{ROOT}/api/user",
+        "end_session_endpoint": f"{base_url}{ROOT}/logout",
+    }
+
+
 class PretendGithub(OAuthProvider):
     """GitHub as far as applications see it."""
 

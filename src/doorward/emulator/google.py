@@ -31,6 +31,14 @@ _DOORS: dict[str, Door] = {
 _ORDER = ("iss", "at_hash", "aud", "sub", "email_verified", "azp", "email", "iat", "exp", "name")
 
 
+def addresses(base_url: str) -> dict[str, str]:
+    """Give the members of `[providers.google]`.
+
+    The real Google has no address for sign-out; the pretend one has, so that another person can follow.
+    """
+    return {"issuer": f"{base_url}{ROOT}", "end_session_endpoint": f"{base_url}{ROOT}/logout"}
+
+
 class PretendGoogle(OAuthProvider):
     """Google as far as applications see it."""
 

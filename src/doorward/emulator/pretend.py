@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.web import Ask, Reply
 
-Door = Literal["authorize", "token", "userinfo", "end_session", "token_info"]
+Door = Literal["authorize", "token", "userinfo", "end_session", "token_info", "request_token"]
 
 
 class Pretend(Protocol):

@@ -3,13 +3,17 @@
 from collections.abc import Iterable
 
 from doorward.emulator.aad import PretendEntra
+from doorward.emulator.apple import PretendApple
 from doorward.emulator.custom import PretendCustom
+from doorward.emulator.facebook import PretendFacebook
 from doorward.emulator.github import PretendGithub
 from doorward.emulator.google import PretendGoogle
+from doorward.emulator.microsoftaccount import PretendLive
 from doorward.emulator.pretend import Pretend
 from doorward.emulator.stage import Stage
+from doorward.emulator.twitter import PretendTwitter
 
-KNOWN = (PretendEntra, PretendGoogle, PretendGithub)
+KNOWN = (PretendEntra, PretendGoogle, PretendGithub, PretendFacebook, PretendTwitter, PretendLive, PretendApple)
 
 
 def pretend_providers(stage: Stage, custom: Iterable[str]) -> list[Pretend]:

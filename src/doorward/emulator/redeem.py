@@ -167,8 +167,9 @@ def _tokens(provider: OAuthRules, ask: Ask, grant: Grant, client: Client, *, ref
         token_type="Bearer",
         expires_in=seconds,
         refresh_token=grants.refresh_for(grant) if renews else "",
-        id_token=provider.id_token(grant, beside) if grant.has_scope("openid") else "",
+        id_token=provider.id_token(grant, beside) if provider.gives_id_token(grant) else "",
         scope=provider.token_scope(grant),
+        further=provider.beside_tokens(grant, client),
     )
     reply = provider.token_answer(grant, tokens, ask)
     note = f"{'refreshed' if refreshed else 'redeemed'} for {grant.email}"
@@ -210,10 +211,10 @@ def profile(provider: OAuthRules, ask: Ask) -> Reply:
 
 
 def _granted_to_bearer(provider: OAuthRules, ask: Ask) -> Grant:
-    scheme, _, token = ask.header("authorization").partition(" ")
-    if scheme.lower() not in ("bearer", "token") or not token:
+    token = provider.bearer_of(ask)
+    if not token:
         raise NotGranted("no bearer")
-    grant = provider.stage.grants.of_access(token.strip()).grant
+    grant = provider.stage.grants.of_access(token).grant
     if grant.provider != provider.name:
         raise NotGranted("the access token is another provider's")
     return grant

@@ -22,6 +22,7 @@ from doorward.emulator.web import Ask, Reply, json_reply
 from doorward.protocol import parameters
 from doorward.protocol.jose_sign import RsaSigner
 from doorward.protocol.oauth2 import AuthorizationRequest, TokenError, TokenResponse
+from doorward.protocol.parameters import Pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,25 @@ class OAuthRules(ABC):
         """Say whether a redeemed code brings a refresh token."""
         del client
         return grant.has_scope("offline_access")
+
+    def gives_id_token(self, grant: Grant) -> bool:
+        """Say whether the token endpoint gives an id_token."""
+        return grant.has_scope("openid")
+
+    def beside_code(self, grant: Grant) -> Pairs:
+        """Give what the authorization response carries beyond OAuth's parameters."""
+        del grant
+        return ()
+
+    def beside_tokens(self, grant: Grant, client: Client) -> dict[str, object]:
+        """Give what the token response carries beyond OAuth's members."""
+        del grant, client
+        return {}
+
+    def bearer_of(self, ask: Ask) -> str:
+        """Give the access token that a request carries, empty where there is none (RFC 6750 section 2.1)."""
+        scheme, _, token = ask.header("authorization").partition(" ")
+        return token.strip() if scheme.lower() in {"bearer", "token"} else ""
 
     def lifetime(self, client: Client) -> int | None:
         """Give how long an access token of an application lives, in seconds; None is for ever."""

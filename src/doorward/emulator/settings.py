@@ -3,21 +3,30 @@
 The secrets stand in public source: they open nothing but pretend providers on this machine, and `serve` refuses them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
+from doorward.emulator import apple, facebook, github, google, microsoftaccount, twitter
+from doorward.emulator.apple import APPLE_CLIENT_ID
 from doorward.emulator.clients import Client
 from doorward.emulator.custom import ROOT as CUSTOM_ROOT
 from doorward.emulator.custom import custom_client_id
+from doorward.emulator.facebook import FACEBOOK_CLIENT_ID
 from doorward.emulator.github import GITHUB_CLIENT_ID
 from doorward.emulator.google import GOOGLE_CLIENT_ID
+from doorward.emulator.microsoftaccount import LIVE_CLIENT_ID
 from doorward.emulator.people import DEV_CLIENT_ID
+from doorward.emulator.twitter import TWITTER_CLIENT_ID
 
 CUSTOM = "contoso"
 SECRETS: Mapping[str, str] = {
     "MICROSOFT_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-aad",
     "GOOGLE_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-google",
     "GITHUB_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-github",
+    "FACEBOOK_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-facebook",
+    "TWITTER_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-twitter",
+    "LIVE_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-microsoftaccount",
+    "APPLE_PROVIDER_AUTHENTICATION_SECRET": "doorward-dev-secret-of-apple",
     "CONTOSO_AUTHENTICATION_SECRET": "doorward-dev-secret-of-contoso",
 }
 """The client secrets of development, by the names of the environment variables that the auth tree points to."""
@@ -26,13 +35,23 @@ _REGISTERED = (
     ("aad", DEV_CLIENT_ID, "MICROSOFT_PROVIDER_AUTHENTICATION_SECRET"),
     ("google", GOOGLE_CLIENT_ID, "GOOGLE_PROVIDER_AUTHENTICATION_SECRET"),
     ("github", GITHUB_CLIENT_ID, "GITHUB_PROVIDER_AUTHENTICATION_SECRET"),
+    ("facebook", FACEBOOK_CLIENT_ID, "FACEBOOK_PROVIDER_AUTHENTICATION_SECRET"),
+    ("twitter", TWITTER_CLIENT_ID, "TWITTER_PROVIDER_AUTHENTICATION_SECRET"),
+    ("microsoftaccount", LIVE_CLIENT_ID, "LIVE_PROVIDER_AUTHENTICATION_SECRET"),
+    ("apple", APPLE_CLIENT_ID, "APPLE_PROVIDER_AUTHENTICATION_SECRET"),
     (CUSTOM, custom_client_id(CUSTOM), "CONTOSO_AUTHENTICATION_SECRET"),
 )
+
+_ADDRESSES: Mapping[str, Callable[[str], dict[str, str]]] = {
+    one.__name__.rpartition(".")[2]: one.addresses
+    for one in (google, github, facebook, twitter, microsoftaccount, apple)
+}
 
 
 def settings_of(base_url: str) -> dict[str, dict[str, object]]:
     """Give the auth tree as `auth`, the tables `[providers.NAME]` as `providers`, the secrets as `environment`."""
-    return {"auth": auth_tree(base_url), "providers": dict(_addresses(base_url)), "environment": dict(SECRETS)}
+    providers: dict[str, object] = {name: of(base_url) for name, of in _ADDRESSES.items()}
+    return {"auth": auth_tree(base_url), "providers": providers, "environment": dict(SECRETS)}
 
 
 def auth_tree(base_url: str) -> dict[str, object]:
@@ -59,9 +78,8 @@ def addresses_at(base_url: str, name: str, issuer: str) -> dict[str, str]:
 
     `issuer` is the one that the auth tree names: of Entra's the tenant is kept.
     """
-    known = _addresses(base_url).get(name)
-    if known is not None:
-        return known
+    if name in _ADDRESSES:
+        return _ADDRESSES[name](base_url)
     if name != "aad":
         return {"issuer": f"{base_url}{CUSTOM_ROOT}{name}"}
     tenant = next((part for part in urlsplit(issuer).path.split("/") if part not in {"", "v1", "v2.0"}), "common")
@@ -91,23 +109,6 @@ def clients_of(sites: Iterable[str], prefix: str = "/.auth") -> list[Client]:
 def dev_sites(port: int) -> tuple[str, ...]:
     """Give the origins under which development mode is reached at a port."""
     return tuple(f"http://{host}:{port}" for host in ("127.0.0.1", "localhost"))
-
-
-def _addresses(base_url: str) -> dict[str, dict[str, str]]:
-    """Point providers whose addresses are built in at the emulator.
-
-    The real Google and GitHub have no address for sign-out; the pretend ones do, so that another person can follow.
-    """
-    google, github = f"{base_url}/google", f"{base_url}/github"
-    return {
-        "google": {"issuer": google, "end_session_endpoint": f"{google}/logout"},
-        "github": {
-            "authorization_endpoint": f"{github}/login/oauth/authorize",
-            "token_endpoint": f"{github}/login/oauth/access_token",
-            "userinfo_endpoint": f"{github}/api/user",
-            "end_session_endpoint": f"{github}/logout",
-        },
-    }
 
 
 def _registration(provider: str) -> dict[str, object]:
