@@ -42,6 +42,14 @@ class Plan:
     access_log: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """Answers per second, and the seconds of processor that one of them took the server."""
+
+    rate: float
+    processor: float
+
+
 def measure(plan: Plan) -> Results:
     """Measure everything that `plan` asks for."""
     scratch_parent = ROOT / "bench-results"
@@ -75,6 +83,7 @@ class _Bench:
         self._logins = self._login_bodies(_LOGINS_PER_SECOND, 1, plan.users)
         self._firsts = self._login_bodies(_FIRSTS_PER_SECOND, plan.users + 1, 10**9)
         self._floor = Login(self._provider)
+        self._bare: Child
         pin(LOAD_CORE)
 
     def _login_bodies(self, per_second: int, first: int, people: int) -> list[list[bytes]]:
@@ -97,6 +106,7 @@ class _Bench:
         file.write_bytes(msgspec.msgpack.encode(answers))
         with Child(python("-m", "benchmarks.bare", self._bare_port, file), self._directory) as bare:
             bare.wait_for(self._key_urls[0])
+            self._bare = bare
             yield self
 
     def measure_engine(self, engine: str) -> EngineResults:
@@ -106,7 +116,7 @@ class _Bench:
             ready, idle_memory = self._starts(database)
             with self._serving(database) as (service, port):
                 service.wait_for(f"http://127.0.0.1:{port + 1}/readyz")
-                rounds = [self._round(port, database, spare, number) for number in range(self._plan.rounds)]
+                rounds = [self._round(service, port, database, spare, n) for n in range(self._plan.rounds)]
                 memory = service.peak_memory
             return EngineResults(
                 engine=engine, ready_seconds=ready, idle_memory=idle_memory, memory=memory, rounds=rounds
@@ -142,7 +152,7 @@ class _Bench:
         with Child(python("-m", "doorward.cli.main", "serve", "--config", config), self._directory) as service:
             yield service, port
 
-    def _round(self, port: int, database: Database, spare: Database, number: int) -> Round:
+    def _round(self, service: Child, port: int, database: Database, spare: Database, number: int) -> Round:
         """Measure everything once, the floor on a database of its own."""
         host = f"127.0.0.1:{port}"
         parts, first_database = self._floor_of(spare)
@@ -150,15 +160,27 @@ class _Bench:
         firsts = self._file("firsts", [login_request(host, body) for body in self._firsts[number]])
         asked = [introspect_request(host, database.credentials, p.platform_token) for p in self._asked_about(number)]
         once, again = self._file("introspections", asked), self._file("introspections.cycle", asked)
+        bare = (self._bare, self._bare_port)
+        ours = (service, port)
+        bare_login, login = self._load(*bare, logins), self._load(*ours, logins)
+        first = self._load(*ours, firsts)
+        bare_introspection = self._load(*bare, again)
+        first_introspection, introspection = self._load(*ours, once), self._load(*ours, again)
         return Round(
             parts={part.name: part.seconds for part in parts},
-            bare_login=self._load(self._bare_port, logins),
-            login=self._load(port, logins),
-            first=self._load(port, firsts),
+            bare_login=bare_login.rate,
+            login=login.rate,
+            first=first.rate,
             first_database=first_database,
-            bare_introspection=self._load(self._bare_port, again),
-            first_introspection=self._load(port, once),
-            introspection=self._load(port, again),
+            bare_introspection=bare_introspection.rate,
+            first_introspection=first_introspection.rate,
+            introspection=introspection.rate,
+            processor={
+                "bare login": bare_login.processor,
+                "login": login.processor,
+                "bare introspection": bare_introspection.processor,
+                "introspection": introspection.processor,
+            },
         )
 
     def _asked_about(self, number: int) -> list[Person]:
@@ -201,8 +223,10 @@ class _Bench:
         file.write_bytes(msgspec.msgpack.encode(requests))
         return file
 
-    def _load(self, port: int, requests: Path) -> float:
-        return generate(port, self._plan.connections, self._plan.seconds, requests).rate
+    def _load(self, server: Child, port: int, requests: Path) -> _Loaded:
+        before = server.processor_seconds
+        load = generate(port, self._plan.connections, self._plan.seconds, requests)
+        return _Loaded(rate=load.rate, processor=(server.processor_seconds - before) / load.requests)
 
 
 _SAMPLE_INTROSPECTION = msgspec.json.encode(

@@ -72,6 +72,11 @@ class Child:
         kibibytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(kibibytes) / 1024
 
+    @property
+    def processor_seconds(self) -> float:
+        """Give the processor time that it and its children have had so far; what others take does not count."""
+        return sum(_processor_seconds(number) for number in _family(self._process.pid))
+
     def __enter__(self) -> Self:
         return self
 
@@ -84,6 +89,17 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _family(number: int) -> list[int]:
+    children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    return [number, *(each for child in children for each in _family(int(child)))]
+
+
+def _processor_seconds(number: int) -> float:
+    """Give user and system time; the name in the second field may hold spaces."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def python(*arguments: str | int | Path) -> list[str]:
