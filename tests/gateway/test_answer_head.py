@@ -4,7 +4,8 @@ import pytest
 
 from doorward.gateway.answer_head import AnswerHead, judge_answer
 from doorward.gateway.body import Chunked, Sized, UntilClose
-from doorward.gateway.head import Head, Unreadable
+from doorward.gateway.fields import Unreadable
+from doorward.gateway.head import Head
 from doorward.gateway.judge import judge
 
 MODERN = judge(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.gateway.body import Chunked, Framing, Sized, UntilClose, chunk, last_chunk
-from doorward.gateway.head import Unreadable
+from doorward.gateway.fields import Unreadable
 
 FIELDS = st.lists(st.tuples(st.sampled_from([b"A", b"b-c"]), st.sampled_from([b"", b"x y", b"\xe4"])), max_size=5)
 NEXT = b"GET / HTTP/1.1\r\n"

@@ -33,7 +33,7 @@ def test_what_came_is_passed_on() -> None:
     """Line and fields go on byte for byte and in order, and the application learns how the request came."""
     sent = forward("X-A: b", "x-a:   c", "Accept: \xe4", "Content-Length: 3", first="POST //x/%2e?y=|z HTTP/1.1")
     assert sent.startswith(
-        b"POST //x/%2e?y=|z HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nx-a: c\r\nAccept: \xe4\r\nContent-Length: 3\r\n"
+        b"POST //x/%2e?y=|z HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\nx-a:   c\r\nAccept: \xe4\r\nContent-Length: 3\r\n"
     )
     fields = lines_of(sent)
     assert fields[b"x-forwarded-for"] == b"192.0.2.1"

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.gateway.head import Unreadable
+from doorward.gateway.fields import Unreadable
 from doorward.gateway.judge import judge, refuse_early
-from tests.support.heads import GRAMMAR, SEEDS, spoil_head
+from doorward.gateway.line import KNOWN_LINES, KNOWN_NAMES, _lines, _names, read_line
+from tests.support.heads import GRAMMAR, SEEDS, spoil_head, witnessed
 
 GOOD = b"GET /a?b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 
@@ -133,12 +134,45 @@ def test_fields_are_bounded(count: int) -> None:
 
 
 def test_what_was_sent_is_kept() -> None:
-    """Names keep their spelling and their order, values their bytes but for white space around them."""
-    judged = judge(head("X-A:  b c\t ", "x-a: \xe4", "EMPTY:", 'X_B: "q"'))
-    assert judged.spelled == (
-        (b"Host", b"a"), (b"X-A", b"b c"), (b"x-a", b"\xe4"), (b"EMPTY", b""), (b"X_B", b'"q"'),
-    )  # fmt: skip
-    assert judged.fields == tuple((name.lower(), value) for name, value in judged.spelled)
+    """Lines keep their bytes and their order; we read names in lower case, values without white space around them."""
+    lines = ("X-A:  b c\t ", "x-a: \xe4", "EMPTY:", 'X_B: "q"')
+    judged = judge(head(*lines))
+    assert [line.raw for line in judged.lines] == [f"{line}\r\n".encode("latin-1") for line in ("Host: a", *lines)]
+    assert judged.fields == (
+        (b"host", b"a"),
+        (b"x-a", b"b c"),
+        (b"x-a", b"\xe4"),
+        (b"empty", b""),
+        (b"x_b", b'"q"'),
+    )
+
+
+def test_what_frames_is_set_in_one_way() -> None:
+    """A line by which requests are told apart goes on with one space, whatever it came with."""
+    assert [line.raw for line in judge(head("Content-Length:\t 5", host="HOST:a")).lines] == [
+        b"HOST: a\r\n",
+        b"Content-Length: 5\r\n",
+    ]
+    for line in ("Content-Length: 5 ", "Transfer-Encoding: chunked\t"):
+        with pytest.raises(Unreadable):
+            judge(head(line))
+
+
+def test_private_lines_are_not_remembered() -> None:
+    """What is remembered between requests holds no credential."""
+    judge(head("Cookie: a=remember-me-not", "Authorization: Bearer remember-me-not", "X-Other: remember-me-not"))
+    judge(head("Accept: remember/me"))
+    assert b"Accept: remember/me" in _lines
+    assert not [line for line in _lines if b"remember-me-not" in line]
+
+
+def test_little_is_remembered() -> None:
+    """However many lines and names strangers make up, few are kept."""
+    for number in range(KNOWN_LINES + 10):
+        read_line(b"Accept: %d" % number)
+        read_line(b"X-%d: a" % number)
+    assert len(_lines) <= KNOWN_LINES
+    assert len(_names) <= KNOWN_NAMES
 
 
 @pytest.mark.parametrize(
@@ -223,6 +257,7 @@ def test_only_what_is_well_formed_passes(seed: int) -> None:
     except Unreadable:
         return
     assert GRAMMAR.fullmatch(raw)
+    assert witnessed(raw) == list(judged.fields)
     witness = h11.Connection(h11.SERVER)
     witness.receive_data(raw)
     event = witness.next_event()

@@ -1,7 +1,9 @@
-"""Request heads spoiled at random, and the grammar that a good one fits, written from RFC 9112 without our reader."""
+"""Request heads spoiled at random, and witnesses of what a good one is that know nothing of our reader."""
 
 import random
 import re
+
+import httptools
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = rb"[\t \x21-\x7e\x80-\xff]*"
@@ -38,3 +40,20 @@ def spoil_head(seed: int) -> bytes:
         raw = raw[:at] + chance.choice(bits) + raw[end:]
     head, end_of_head, _ = raw.partition(b"\r\n\r\n")
     return head + end_of_head
+
+
+def witnessed(raw: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Give the fields of a head as httptools reads it, names in lower case, or None where it refuses it."""
+    fields: list[tuple[bytes, bytes]] = []
+
+    class Reading:
+        def on_header(self, name: bytes, value: bytes) -> None:
+            fields.append((name.lower(), value.rstrip(b" \t")))
+
+    try:
+        httptools.HttpRequestParser(Reading()).feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError:
+        return None
+    return fields

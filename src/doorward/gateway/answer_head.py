@@ -4,15 +4,17 @@ What is ambiguous is refused here as in a request: an answer that two programs r
 the connection. The client then gets 502.
 """
 
+import re
 from http import HTTPStatus
 from typing import final
 
-import httptools
-
 from doorward.gateway.body import Chunked, Framing, Sized, UntilClose
-from doorward.gateway.head import Fields, Head, Unreadable
+from doorward.gateway.fields import Unreadable
+from doorward.gateway.head import Head
 from doorward.gateway.judge import length_of, options_of
+from doorward.gateway.line import Line, read_lines
 
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 MAX_ANSWER_HEAD = 64 * 1024
 # What is said between us and the application alone (RFC 9110 section 7.6.1), and what we say ourselves.
 _NOT_PASSED = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade",
@@ -22,20 +24,20 @@ _EMPTY = (HTTPStatus.NO_CONTENT.value, HTTPStatus.NOT_MODIFIED.value)
 
 @final
 class AnswerHead:
-    """An answer's status line and fields, names as they were sent.
+    """An answer's status line and header lines.
 
     `length` is the announced one, None where there is none. `options` are the names in Connection,
     `upgrade` is the protocol that is gone over to, or empty.
     """
 
-    __slots__ = ("_is_chunked", "_is_empty", "has_date", "is_1_1", "length", "options", "reason", "spelled",
+    __slots__ = ("_is_chunked", "_is_empty", "has_date", "is_1_1", "length", "lines", "options", "reason",
                  "status", "upgrade")  # fmt: skip
 
-    def __init__(self, status: int, reason: bytes, spelled: Fields, *, is_1_1: bool, to_head: bool) -> None:
+    def __init__(self, status: int, reason: bytes, lines: list[Line], *, is_1_1: bool, to_head: bool) -> None:
         """Begin with what needs no reading; `to_head` says that HEAD was asked."""
         self.status = status
         self.reason = reason
-        self.spelled = spelled
+        self.lines = lines
         self.is_1_1 = is_1_1
         self.length: int | None = None
         self.options: frozenset[bytes] = frozenset()
@@ -43,8 +45,9 @@ class AnswerHead:
         self.upgrade = b""
         self._is_chunked = False
         self._is_empty = to_head or status < 200 or status in _EMPTY
-        for name, value in spelled:
-            self._read(name.lower(), value)
+        for line in lines:
+            if line.name.is_telling:
+                self._read(line.name.text, line.value)
         if self._is_chunked and (self.length is not None or not is_1_1):
             raise Unreadable
 
@@ -92,31 +95,10 @@ class AnswerHead:
         dropped = _NOT_PASSED | self.options if self.options else _NOT_PASSED
         if self.status == HTTPStatus.NO_CONTENT or self.status < 200:
             dropped |= {b"content-length"}
-        lines = [b"%b: %b\r\n" % field for field in self.spelled if field[0].lower() not in dropped]
+        lines = [line.raw for line in self.lines if line.name.text not in dropped]
         chunked = self.comes_in_chunks(head) or (self._is_chunked and self._is_empty and head.is_1_1)
         last = b"transfer-encoding: chunked\r\n\r\n" if chunked else b"\r\n"
         return b"HTTP/1.1 %d %b\r\n%b%b%b" % (self.status, self.reason, b"".join(lines), own, last)
-
-
-@final
-class _Reading:
-    """What httptools found."""
-
-    __slots__ = ("is_whole", "reason", "spelled")
-
-    def __init__(self) -> None:
-        self.reason = b""
-        self.spelled: list[tuple[bytes, bytes]] = []
-        self.is_whole = False
-
-    def on_status(self, reason: bytes) -> None:
-        self.reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.spelled.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        self.is_whole = True
 
 
 def judge_answer(raw: bytes, *, to_head: bool) -> AnswerHead:
@@ -124,18 +106,9 @@ def judge_answer(raw: bytes, *, to_head: bool) -> AnswerHead:
 
     Raises `Unreadable` for what is no HTTP/1.x, or could be taken for two answers.
     """
-    reading = _Reading()
-    parser = httptools.HttpResponseParser(reading)
-    try:
-        parser.feed_data(raw)
-    except httptools.HttpParserUpgrade:
-        pass
-    except httptools.HttpParserError:
-        raise Unreadable from None
-    status = parser.get_status_code()
-    is_1_1 = raw.startswith(b"HTTP/1.1 ")
-    if not reading.is_whole or not (is_1_1 or raw.startswith(b"HTTP/1.0 ")) or status < 100:
+    first, *rest = raw[:-4].split(b"\r\n")
+    status = _STATUS.fullmatch(first)
+    if status is None:
         raise Unreadable
-    if b" \r\n" in raw or b"\t\r\n" in raw:
-        reading.spelled = [(name, value.rstrip(b" \t")) for name, value in reading.spelled]
-    return AnswerHead(status, reading.reason.rstrip(), tuple(reading.spelled), is_1_1=is_1_1, to_head=to_head)
+    minor, code, reason = status.groups(b"")
+    return AnswerHead(int(code), reason.rstrip(), read_lines(rest), is_1_1=minor == b"1", to_head=to_head)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
-from doorward.gateway.head import Fields, Head
+from doorward.gateway.fields import Fields
+from doorward.gateway.head import Head
 from doorward.inbound.door import Reply
 
 GO_AHEAD = b"HTTP/1.1 100 Continue\r\n\r\n"

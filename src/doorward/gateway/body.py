@@ -9,7 +9,7 @@ import re
 from http import HTTPStatus
 from typing import Protocol, final
 
-from doorward.gateway.head import Fields, Unreadable
+from doorward.gateway.fields import Fields, Unreadable
 
 MAX_SIZE_LINE = 256
 MAX_TRAILER_BYTES = 8 * 1024

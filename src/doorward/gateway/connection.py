@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import Any, TypeAlias, cast, final
 
 from doorward.gateway.answering import GO_AHEAD, Answerer, whole_answer
-from doorward.gateway.head import Head, Unreadable
+from doorward.gateway.fields import Unreadable
+from doorward.gateway.head import Head
 from doorward.gateway.intake import Intake
 from doorward.gateway.patience import LINGER_BYTES, LINGER_SECONDS, Patience, Phase
 from doorward.identity.visit import Scheme

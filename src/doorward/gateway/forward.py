@@ -5,38 +5,22 @@ What came with the request and may pass is passed byte for byte and in order: wi
 way here. Behind it stands what we say: who asks, and by which way (RFC 7239, and the `X-Forwarded-*` of old).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 
+from doorward.gateway.fields import Field, Fields
 from doorward.gateway.head import Head
+from doorward.gateway.line import Fate, Line, fate_of
 from doorward.identity.principal import Principal
 from doorward.identity.visit import Visit
-from doorward.protocol.easyauth import is_forgeable, without_forged
+from doorward.protocol.easyauth import without_forged
 
-_KNOWN_NAMES = 2048
-_KNOWN_NAME_BYTES = 64
 _KNOWN_WAYS = 4096
-
-# Between the client and us alone (RFC 9110 section 7.6.1), or written anew.
-_OURS = frozenset({b"connection", b"keep-alive", b"proxy-authorization", b"proxy-connection", b"te",
-                   b"transfer-encoding", b"upgrade", b"http2-settings", b"x-request-id"})  # fmt: skip
-_WAY = frozenset({b"forwarded", b"x-real-ip", b"x-original-url", b"x-original-uri", b"x-original-method",
-                  b"x-original-host", b"x-original-for", b"x-rewrite-url", b"x-client-ip", b"true-client-ip",
-                  b"x-cluster-client-ip"})  # fmt: skip
 _REWRITTEN_WAY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-proto"})
 _ORDINARY_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b"http2-settings"})
-
-
-class _Fate(Enum):
-    """What becomes of a field of some name."""
-
-    PASSES = 0
-    IS_OURS = 1
-    IS_WAY = 2
-    IS_HOST = 3
-    IS_ASKED_ABOUT = 4  # what becomes of it depends on its value
+_NO_TRAILER = frozenset({b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type",
+                         b"expect", b"max-forwards", b"origin", b"referer", b"set-cookie", b"x-zumo-auth"})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,44 +33,49 @@ class Forwarding:
     def write(self, head: Head, visit: Visit, principal: Principal | None, upstream_host: bytes) -> bytes:
         """Write the whole head for an application that is called `upstream_host`."""
         keeps_host = self.keeps_host and bool(head.host)
-        lines = [b"%b %b HTTP/1.1\r\n" % (head.method.encode(), head.target)]
-        for field in head.spelled if head.options <= _ORDINARY_OPTIONS else _without_named(head):
-            fate = _fate(field[0])
-            if fate is _Fate.PASSES:
-                lines.append(b"%b: %b\r\n" % field)
-            elif fate is _Fate.IS_ASKED_ABOUT:
-                lines += [b"%b: %b\r\n" % kept for kept in self._without_forged(field)]
-            elif fate is _Fate.IS_HOST:
+        written = [b"%b %b HTTP/1.1\r\n" % (head.method.encode(), head.target)]
+        for line in head.lines if head.options <= _ORDINARY_OPTIONS else _without_named(head):
+            if line.passes:
+                written.append(line.raw)
+                continue
+            fate = line.name.fate
+            if fate is Fate.IS_ASKED_ABOUT:
+                written += self._asked_about(line)
+            elif fate is Fate.IS_HOST:
                 if keeps_host:
-                    lines.append(b"%b: %b\r\n" % field)
-            elif fate is _Fate.IS_WAY and visit.peer_is_trusted and field[0].lower() not in _REWRITTEN_WAY:
-                lines.append(b"%b: %b\r\n" % field)
+                    written.append(line.raw)
+            elif fate is Fate.IS_WAY and visit.peer_is_trusted and line.name.text not in _REWRITTEN_WAY:
+                written.append(line.raw)
         if not keeps_host:
-            lines.append(b"Host: %b\r\n" % upstream_host)
-        lines.append(_way(head, visit))
-        lines.append(_hop(head))
+            written.append(b"Host: %b\r\n" % upstream_host)
+        written.append(_way(head, visit))
+        if head.length is None or head.options:
+            written.append(_hop(head))
         if principal is not None:
-            lines += [b"%b: %b\r\n" % field for field in principal.headers]
-        lines.append(b"X-Request-ID: %b\r\n\r\n" % visit.request_id.encode())
-        return b"".join(lines)
+            written += [b"%b: %b\r\n" % field for field in principal.headers]
+        written.append(b"X-Request-ID: %b\r\n\r\n" % visit.request_id.encode())
+        return b"".join(written)
 
-    def _without_forged(self, field: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-        return without_forged((field,), keep_own_cookies=self.keeps_own_cookies)
+    def _asked_about(self, line: Line) -> list[bytes]:
+        """Give what the application gets of a line with our own cookies, or with what only we may write."""
+        kept = without_forged((line.field,), keep_own_cookies=self.keeps_own_cookies)
+        if kept == [line.field]:
+            return [line.raw]
+        return [b"%b: %b\r\n" % (line.raw[: len(name)], value) for name, value in kept]
 
 
-def trailers_to_pass(trailers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+def trailers_to_pass(trailers: Iterable[Field]) -> Fields:
     """Give the trailers that may be passed on: none that is decided by (RFC 9110 section 6.5.1), none of ours."""
-    return tuple(field for field in trailers if _fate(field[0]) is _Fate.PASSES and field[0].lower() not in _NO_TRAILER)
+    return tuple(field for field in trailers if _may_trail(field[0].lower()))
 
 
-_NO_TRAILER = frozenset({b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type",
-                         b"cookie", b"expect", b"max-forwards", b"origin", b"referer", b"set-cookie", b"trailer",
-                         b"x-zumo-auth"})  # fmt: skip
+def _may_trail(name: bytes) -> bool:
+    return fate_of(name) is Fate.PASSES and name not in _NO_TRAILER
 
 
-def _without_named(head: Head) -> list[tuple[bytes, bytes]]:
+def _without_named(head: Head) -> list[Line]:
     """Drop the fields that Connection names; the judge has refused those that we decide by."""
-    return [field for field in head.spelled if field[0].lower() not in head.options]
+    return [line for line in head.lines if line.name.text not in head.options]
 
 
 def _hop(head: Head) -> bytes:
@@ -128,24 +117,3 @@ def _written_way(peer: str, scheme: str, host: bytes, before: bytes, forwarded: 
 
 
 _known_way = lru_cache(_KNOWN_WAYS)(_written_way)
-
-
-def _fate(name: bytes) -> _Fate:
-    """Say what becomes of a field; names are few, so it is remembered, but for long ones from strangers."""
-    return _known_fate(name) if len(name) <= _KNOWN_NAME_BYTES else _fate_of(name)
-
-
-def _fate_of(name: bytes) -> _Fate:
-    folded = name.lower()
-    if folded in _OURS:
-        return _Fate.IS_OURS
-    if folded == b"host":
-        return _Fate.IS_HOST
-    hyphenated = folded.replace(b"_", b"-")
-    if hyphenated in _WAY or hyphenated.startswith(b"x-forwarded-"):
-        return _Fate.IS_WAY
-    asked = is_forgeable(name) or hyphenated in {b"cookie", b"trailer"}
-    return _Fate.IS_ASKED_ABOUT if asked else _Fate.PASSES
-
-
-_known_fate = lru_cache(_KNOWN_NAMES)(_fate_of)

@@ -1,55 +1,32 @@
-"""What a request's head says, once nothing in it is ambiguous; and what an answer's head says."""
+"""What a request's head says, once nothing in it is ambiguous."""
 
-from http import HTTPStatus
-from typing import TypeAlias, final
+from typing import final
 
-Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
-
-
-class Unreadable(Exception):
-    """What came is no request that means one thing alone; `status` is the answer."""
-
-    def __init__(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
-        """Refuse with `status`."""
-        super().__init__(status.phrase)
-        self.status = status
+from doorward.gateway.fields import Fields
+from doorward.gateway.line import Line
 
 
 @final
 class Head:
     """A request's line and fields; only `judge` makes one.
 
-    `target` is in origin form: path and query as they were sent. `fields` have lower-case names, `spelled` the names as
-    they were sent; both stand in the order they were sent. `length` is the announced length of the body, None where the
-    body comes in chunks. `options` are the names in Connection, in lower case; `offers` the protocols in Upgrade that
-    may be gone over to.
+    `target` is in origin form: path and query as they were sent. `lines` are the header lines and `fields` the same
+    with lower-case names, both in the order they were sent. `length` is the announced length of the body, None where
+    the body comes in chunks. `options` are the names in Connection, in lower case; `offers` the protocols in Upgrade
+    that may be gone over to.
     """
 
     __slots__ = (
-        "expects_go_ahead",
-        "fields",
-        "host",
-        "is_1_1",
-        "keeps_alive",
-        "length",
-        "method",
-        "offers",
-        "options",
-        "path",
-        "query",
-        "spelled",
-        "target",
-    )
+        "expects_go_ahead", "fields", "host", "is_1_1", "keeps_alive", "length", "lines", "method", "offers", "options",
+        "path", "query", "target",
+    )  # fmt: skip
 
-    def __init__(self, method: bytes, target: bytes, fields: Fields, spelled: Fields, *, is_1_1: bool) -> None:
+    def __init__(self, method: bytes, target: bytes, lines: list[Line], *, is_1_1: bool) -> None:
         """Begin with what needs no reading; the judge fills in the rest."""
         self.method = method.decode("ascii")
-        self.target = target
-        path, _, query = target.partition(b"?")
-        self.path = path.decode("ascii")
-        self.query = query.decode("ascii")
-        self.fields = fields
-        self.spelled = spelled
+        self.take_target(target)
+        self.lines = lines
+        self.fields: Fields = tuple([line.field for line in lines])
         self.is_1_1 = is_1_1
         self.host = b""
         self.length: int | None = 0
@@ -57,6 +34,13 @@ class Head:
         self.offers: tuple[bytes, ...] = ()
         self.keeps_alive = is_1_1
         self.expects_go_ahead = False
+
+    def take_target(self, target: bytes) -> None:
+        """Note what is asked for: a path and a query."""
+        self.target = target
+        path, _, query = target.decode("ascii").partition("?")
+        self.path = path
+        self.query = query
 
     @property
     def has_body(self) -> bool:

@@ -10,7 +10,7 @@ from typing import final
 
 from doorward.gateway.answer_head import AnswerHead
 from doorward.gateway.berth import Berth
-from doorward.gateway.head import Fields
+from doorward.gateway.fields import Fields
 from doorward.gateway.upstream import Upstream
 
 EVERY_SECONDS = 2.0

@@ -8,7 +8,8 @@ from http import HTTPStatus
 from typing import cast, final
 
 from doorward.gateway.body import Chunked, Framing, Sized
-from doorward.gateway.head import Fields, Head, Unreadable
+from doorward.gateway.fields import Fields, Unreadable
+from doorward.gateway.head import Head
 from doorward.gateway.judge import judge, refuse_early
 
 _HEAD_END = b"\r\n\r\n"

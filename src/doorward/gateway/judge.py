@@ -1,33 +1,36 @@
 """Whether a request's head means one thing alone: pure, without I/O.
 
 Between two programs that read one request differently there is room for an attack, so whatever could be read in two
-ways is refused, even where the specification says how to read it (RFC 9112; its section 11.2 names the attack).
-`httptools` reads the bytes; what it lets pass and ought not to is found here. What `judge` gives is what is decided on
-and, byte for byte, what is passed on.
+ways is refused, even where the specification says how to read it (RFC 9112; its section 11.2 names the attack). What
+`judge` gives is what is decided on and, byte for byte, what is passed on.
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import final
 
-import httptools
-
-from doorward.gateway.head import Fields, Head, Unreadable
+from doorward.gateway.fields import Unreadable
+from doorward.gateway.head import Head
+from doorward.gateway.line import Line, read_lines
 
 MAX_FIELDS = 200
 MAX_LENGTH_DIGITS = 15
 _KNOWN_OPTIONS = 256
 _KNOWN_BYTES = 128
-
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?]?.*)", re.IGNORECASE | re.DOTALL)
-_LINE = re.compile(rb"[A-Z-]{1,24} (?:/|[Hh][Tt][Tt][Pp][Ss]?://)[!-~]* HTTP/1\.[01]")
-_BEGIN = re.compile(rb"[A-Z-]{1,24}(?: (?:[/Hh][!-~]*(?: [HTP/1.0]*\r?)?)?)?")
 _SHOWN = 64
 
-_ONCE = (b"host", b"content-length", b"transfer-encoding", b"upgrade", b"expect")
+_METHODS = frozenset({
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"ACL", b"BASELINE-CONTROL", b"BIND",
+    b"CHECKIN", b"CHECKOUT", b"COPY", b"LABEL", b"LINK", b"LOCK", b"M-SEARCH", b"MERGE", b"MKACTIVITY", b"MKCALENDAR",
+    b"MKCOL", b"MKREDIRECTREF", b"MKWORKSPACE", b"MOVE", b"NOTIFY", b"ORDERPATCH", b"PROPFIND", b"PROPPATCH", b"PURGE",
+    b"QUERY", b"REBIND", b"REPORT", b"SEARCH", b"SUBSCRIBE", b"UNBIND", b"UNCHECKOUT", b"UNLINK", b"UNLOCK",
+    b"UNSUBSCRIBE", b"UPDATE", b"UPDATEREDIRECTREF", b"VERSION-CONTROL",
+})  # fmt: skip
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_LINE = re.compile(rb"([A-Z-]{1,24}) ((?:/|[Hh][Tt][Tt][Pp][Ss]?://)[!-~]*) HTTP/1\.([01])")
+_BEGIN = re.compile(rb"[A-Z-]{1,24}(?: (?:[/Hh][!-~]*(?: [HTP/1.0]*\r?)?)?)?")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?]?.*)", re.IGNORECASE | re.DOTALL)
+
 # What we decide by, and what says who asks and for what: no other spelling of it, and no dropping it by Connection.
 _DECIDED_BY = frozenset({
     b"accept", b"authorization", b"content-length", b"content-type", b"cookie", b"expect", b"forwarded", b"host",
@@ -40,59 +43,27 @@ _FRAMING = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"upgrade
 _NOT_TO_GO_OVER_TO = re.compile(rb"(?:h2c?|http|tls)(?:/.*)?", re.IGNORECASE)
 
 
-@final
-class _Reading:
-    """What httptools found."""
-
-    __slots__ = ("fields", "is_whole", "spelled", "target")
-
-    def __init__(self) -> None:
-        self.target = b""
-        self.fields: list[tuple[bytes, bytes]] = []
-        self.spelled: list[tuple[bytes, bytes]] = []
-        self.is_whole = False
-
-    def on_url(self, part: bytes) -> None:
-        self.target += part
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name.lower(), value))
-        self.spelled.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        self.is_whole = True
-
-
 def judge(raw: bytes) -> Head:
     """Give what a head says: `raw` is everything from the method to the first empty line, both included.
 
     Raises `Unreadable` for whatever is no HTTP/1.1 or HTTP/1.0 request, or could be taken for two.
     """
-    reading = _Reading()
-    parser = httptools.HttpRequestParser(reading)
-    try:
-        parser.feed_data(raw)
-    except httptools.HttpParserUpgrade:
-        pass  # the rest belongs to another protocol once it was agreed on; that is not the parser's to say
-    except httptools.HttpParserError:
-        raise Unreadable from None
-    method, version = parser.get_method(), parser.get_http_version()
-    is_1_1 = version == "1.1"
-    if not reading.is_whole or not raw.startswith(b"%b %b HTTP/1.%d\r\n" % (method, reading.target, is_1_1)):
+    first, *rest = raw[:-4].split(b"\r\n")
+    asked = _LINE.fullmatch(first)
+    if asked is None or not raw.endswith(b"\r\n\r\n"):
         raise Unreadable
-    if len(reading.fields) > MAX_FIELDS:
+    method, target, minor = asked.groups()
+    if method not in _METHODS:
+        raise Unreadable
+    if len(rest) > MAX_FIELDS:
         raise Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    if b" \r\n" in raw or b"\t\r\n" in raw:
-        _strip(reading)
-    fields = tuple(reading.fields)
-    by_name = dict(fields)
-    if len(by_name) != len(fields):
-        _refuse_repeated(fields)
-    host = by_name.get(b"host", b"")
-    target = _origin_form(reading.target, host)
-    head = Head(method, target, fields, tuple(reading.spelled), is_1_1=is_1_1)
-    head.host = host
-    _read_framing(head, by_name)
+    lines = read_lines(rest)
+    head = Head(method, target, lines, is_1_1=minor == b"1")
+    _read_framing(head, lines)
+    if target[:1] != b"/":
+        _take_absolute(head)
+    if b"#" in target:
+        raise Unreadable
     return head
 
 
@@ -106,37 +77,43 @@ def refuse_early(begun: bytes) -> None:
         raise Unreadable
 
 
-def _read_framing(head: Head, by_name: Mapping[bytes, bytes]) -> None:
+def _read_framing(head: Head, lines: list[Line]) -> None:
     """Read host, length, connection and their like; refuse what contradicts itself."""
-    if (head.host or head.is_1_1 or b"host" in by_name) and not _HOST.fullmatch(head.host):
+    told: dict[bytes, bytes] = {}
+    for line in lines:
+        if line.name.is_telling:
+            if line.name.text == b"connection":
+                head.options |= options_of(line.value)
+            elif line.name.text in told:
+                raise Unreadable
+            else:
+                told[line.name.text] = line.value
+        elif line.name.has_underscore:
+            _refuse_double_spelling(line, lines)
+    head.host = told.get(b"host", b"")
+    if (head.is_1_1 or b"host" in told) and not _HOST.fullmatch(head.host):
         raise Unreadable
-    names = b"\n".join(by_name)
-    if b"_" in names:
-        _refuse_double_spelling(by_name)
-    if b"transfer-encoding" in by_name:
+    if b"transfer-encoding" in told:
         # In HTTP/1.0 it means nothing, and a proxy before us may have thought so (RFC 9112 section 6.1).
-        if not head.is_1_1 or b"content-length" in by_name or by_name[b"transfer-encoding"].lower() != b"chunked":
+        if not head.is_1_1 or b"content-length" in told or told[b"transfer-encoding"].lower() != b"chunked":
             raise Unreadable
         head.length = None
-    elif b"content-length" in by_name:
-        head.length = length_of(by_name[b"content-length"])
-    if b"connection" in by_name:
-        _read_connection(head, by_name)
-    if b"expect" in by_name:
-        head.expects_go_ahead = head.is_1_1 and head.has_body and by_name[b"expect"].lower() == b"100-continue"
+    elif b"content-length" in told:
+        head.length = length_of(told[b"content-length"])
+    if head.options:
+        _read_options(head, told.get(b"upgrade"))
+    if b"expect" in told:
+        head.expects_go_ahead = head.is_1_1 and head.has_body and told[b"expect"].lower() == b"100-continue"
 
 
-def _read_connection(head: Head, by_name: Mapping[bytes, bytes]) -> None:
-    options: frozenset[bytes] = frozenset()
-    for name, value in head.fields:
-        if name == b"connection":
-            options |= options_of(value)
+def _read_options(head: Head, upgrade: bytes | None) -> None:
+    """Read what Connection says (RFC 9110 section 7.6.1)."""
+    options = head.options
     if not options.isdisjoint(_DECIDED_BY):
         raise Unreadable
-    head.options = options
     head.keeps_alive = head.is_1_1 and b"close" not in options
-    if b"upgrade" in options and b"upgrade" in by_name and head.is_1_1:
-        offers = [offer.strip() for offer in by_name[b"upgrade"].split(b",")]
+    if upgrade is not None and b"upgrade" in options and head.is_1_1:
+        offers = [offer.strip() for offer in upgrade.split(b",")]
         head.offers = tuple(offer for offer in offers if offer and not _NOT_TO_GO_OVER_TO.fullmatch(offer))
 
 
@@ -152,16 +129,12 @@ def _options(value: bytes) -> frozenset[bytes]:
 _known_options = lru_cache(_KNOWN_OPTIONS)(_options)
 
 
-def _origin_form(target: bytes, host: bytes) -> bytes:
-    """Give path and query: refuse targets that are no path, or that name another host (RFC 9112 section 3.2.2)."""
-    if target[:1] != b"/":
-        absolute = _ABSOLUTE.fullmatch(target)
-        if absolute is None or not host or absolute[1].lower() != host.lower():
-            raise Unreadable
-        target = absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
-    if b"#" in target:
+def _take_absolute(head: Head) -> None:
+    """Take the path out of a target with a host, which must be the one in Host (RFC 9112 section 3.2.2)."""
+    absolute = _ABSOLUTE.fullmatch(head.target)
+    if absolute is None or not head.host or absolute[1].lower() != head.host.lower():
         raise Unreadable
-    return target
+    head.take_target(absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2])
 
 
 def length_of(value: bytes) -> int:
@@ -171,21 +144,9 @@ def length_of(value: bytes) -> int:
     return int(value)
 
 
-def _refuse_repeated(fields: Fields) -> None:
-    names = [name for name, _ in fields]
-    if any(names.count(once) > 1 for once in _ONCE):
-        raise Unreadable
-
-
-def _refuse_double_spelling(names: Mapping[bytes, bytes]) -> None:
+def _refuse_double_spelling(line: Line, lines: list[Line]) -> None:
     """Refuse `Content_Length` and its like: many servers make one name of both spellings, and then two of one field."""
-    for name in names:
-        hyphenated = name.replace(b"_", b"-")
-        if hyphenated != name and (hyphenated in names or hyphenated in _DECIDED_BY or hyphenated in _FRAMING):
-            raise Unreadable
-
-
-def _strip(reading: _Reading) -> None:
-    """Take off the white space that the parser leaves behind values (RFC 9112 section 5.1)."""
-    reading.fields = [(name, value.rstrip(b" \t")) for name, value in reading.fields]
-    reading.spelled = [(name, value.rstrip(b" \t")) for name, value in reading.spelled]
+    hyphenated = line.name.text.replace(b"_", b"-")
+    names = [other.name.text.replace(b"_", b"-") for other in lines if other.name.text != line.name.text]
+    if hyphenated in names or hyphenated in _DECIDED_BY or hyphenated in _FRAMING:
+        raise Unreadable

@@ -9,7 +9,8 @@ from typing import final
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import PAYLOAD_TOO_LARGE
 from doorward.gateway.connection import Connection
-from doorward.gateway.head import Fields, Head
+from doorward.gateway.fields import Fields
+from doorward.gateway.head import Head
 from doorward.identity.visit import Visit
 from doorward.inbound.door import ClientGone, Door
 

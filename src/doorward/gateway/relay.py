@@ -21,8 +21,9 @@ from doorward.gateway.app import APP_ROUTE, AppDoor
 from doorward.gateway.berth import Berth
 from doorward.gateway.body import chunk, last_chunk
 from doorward.gateway.connection import Connection
+from doorward.gateway.fields import Fields
 from doorward.gateway.forward import trailers_to_pass
-from doorward.gateway.head import Fields, Head
+from doorward.gateway.head import Head
 from doorward.gateway.patience import HALF_CLOSED_SECONDS
 from doorward.gateway.pool import Unreachable
 from doorward.gateway.tunnel import Tunnel, join

@@ -9,7 +9,7 @@ from typing import Protocol, cast, final
 
 from doorward.gateway.answer_head import MAX_ANSWER_HEAD, AnswerHead, judge_answer
 from doorward.gateway.body import Framing
-from doorward.gateway.head import Fields, Unreadable
+from doorward.gateway.fields import Fields, Unreadable
 
 NO_HTTP = "the answer is no HTTP/1.1"
 _HEAD_END = b"\r\n\r\n"
