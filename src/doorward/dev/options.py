@@ -18,6 +18,7 @@ from doorward.config.findings import SettingsRejected
 from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
 from doorward.config.sources import Override, gather
+from doorward.config.tree_endpoints import WELL_KNOWN
 from doorward.emulator.aad import cloud_settings
 from doorward.emulator.clients import Client
 from doorward.emulator.settings import SECRETS, addresses_at, auth_tree
@@ -78,13 +79,21 @@ def options_of(given: DevOptions) -> Options:
         overrides=overrides,
         auth_tree=auth_tree(url),
     )
-    options = replace(options, environment=_with_secrets(options))
+    return _with_hosts(with_pretence(options, url, os.environ))
+
+
+def with_pretence(options: Options, url: str, environment: Mapping[str, str]) -> Options:
+    """Have every provider of the auth tree sign in at the emulator at `url`.
+
+    `environment` is what is read of the surroundings; secrets that the tree names and it lacks are made up.
+    """
+    options = replace(options, environment=_with_secrets(options, environment))
     pretending = [
         Override(setting=f"providers.{name}.{key}", value=value, option="doorward dev")
         for name, addresses_there in _pretended(options, url).items()
         for key, value in addresses_there.items()
     ]
-    return _with_hosts(replace(options, overrides=[*overrides, *pretending]))
+    return replace(options, overrides=[*options.overrides, *pretending])
 
 
 def clients_of(settings: Settings) -> list[Client]:
@@ -130,7 +139,7 @@ def load_leniently(options: Options) -> Settings | None:
         return None
 
 
-def _with_secrets(options: Options) -> dict[str, str]:
+def _with_secrets(options: Options, environment: Mapping[str, str]) -> dict[str, str]:
     """Give the environment, with a secret made up for each name in the auth tree that it lacks.
 
     They open nothing but the pretend providers of this machine.
@@ -138,7 +147,7 @@ def _with_secrets(options: Options) -> dict[str, str]:
     tree = gather(options).tree
     names = set(SECRETS) if tree is None else set(_secret_names(tree.content))
     made = {name: SECRETS.get(name, f"{DEV_SECRET_MARK}{name}") for name in names}
-    return made | {name: value for name, value in os.environ.items() if value or name not in made}
+    return made | {name: value for name, value in environment.items() if value or name not in made}
 
 
 def _secret_names(node: object) -> Iterator[str]:
@@ -156,7 +165,12 @@ def _pretended(options: Options, url: str) -> Mapping[str, Mapping[str, str]]:
     if settings is None or settings.auth.plan is None:
         return {}
     providers = settings.auth.plan.providers
-    return {name: addresses_at(url, name, provider.endpoints.issuer) for name, provider in providers.items()}
+    return {name: addresses_at(url, name, _issuer_of(provider)) for name, provider in providers.items()}
+
+
+def _issuer_of(provider: ProviderPlan) -> str:
+    """Give the issuer that the auth tree names; the one that tokens will name is another for many tenants at once."""
+    return provider.endpoints.discovery.removesuffix(WELL_KNOWN) or provider.endpoints.issuer
 
 
 def settings_file(settings: Settings, given: DevOptions) -> str:
@@ -164,7 +178,7 @@ def settings_file(settings: Settings, given: DevOptions) -> str:
     url, plan = emulator_url(given), settings.auth.plan
     tables = {"clouds.global": cloud_settings(url)}
     for name, provider in () if plan is None else plan.providers.items():
-        tables[f"providers.{name}"] = addresses_at(url, name, provider.endpoints.issuer)
+        tables[f"providers.{name}"] = addresses_at(url, name, _issuer_of(provider))
     pretended = "\n".join(_table(name, members) for name, members in tables.items())
     return f"""\
 # Written by doorward dev at each start, for commands beside it. The keys are public: serve refuses them.

@@ -7,19 +7,32 @@ What serves is loaded when the first of them is used, because pytest loads this 
 
 from typing import TYPE_CHECKING
 
-from doorward.testing.plugin import doorward_person, doorward_server, doorward_settings, signed_in_client
+from doorward.testing.plugin import (
+    doorward_app,
+    doorward_person,
+    doorward_provider,
+    doorward_server,
+    doorward_settings,
+    signed_in_client,
+)
 
 if TYPE_CHECKING:
-    from doorward.testing.caller import Response, SignedInClient, TokenPair
-    from doorward.testing.server import ClientCredentials, DoorwardServer, running_server
+    from doorward.testing.caller import Client, Response, SignedInClient, TokenPair
+    from doorward.testing.server import ClientCredentials, DoorwardServer, ExchangeRefused, running_server
+    from doorward.testing.signing_in import SignInRefused
 
 __all__ = [
+    "Client",
     "ClientCredentials",
     "DoorwardServer",
+    "ExchangeRefused",
     "Response",
+    "SignInRefused",
     "SignedInClient",
     "TokenPair",
+    "doorward_app",
     "doorward_person",
+    "doorward_provider",
     "doorward_server",
     "doorward_settings",
     "running_server",

@@ -1,13 +1,13 @@
-"""A running Doorward for tests: the real service over real HTTP, with a pretend Entra, in a thread of the test process.
+"""A running Doorward for tests: the real service over real HTTP, with pretend providers, in a thread of the process.
 
 Everything is on free ports of 127.0.0.1 and in a temporary directory; nothing of the caller's environment or working
-directory is read. The service is the one that `doorward serve` runs, with every check; only its provider is pretend.
+directory is read. The service is the one that `doorward serve` runs, with every check; only its providers are pretend.
 """
 
 import asyncio
 import threading
 from base64 import b64encode
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,18 +21,22 @@ from doorward.accounts.registrations import NewRegistration, add_registration
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.config.loading import Options, load
+from doorward.dev.options import clients_of, custom_names, with_pretence
 from doorward.emulator.aad import cloud_settings
 from doorward.emulator.app import EmulatorApp
 from doorward.emulator.client import mint
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID, FABRIKAM
+from doorward.emulator.settings import auth_tree
 from doorward.exchange import api
 from doorward.exchange.envelope import PREFIX
 from doorward.house import BackOffice
 from doorward.inbound.listen import Listener, address_of, bind
 from doorward.inbound.serve import Run, run_loop
+from doorward.protocol.easyauth import SESSION_COOKIE
 from doorward.running import Service, Sockets
-from doorward.testing.caller import Response, TokenPair, call, encode
+from doorward.testing.caller import Client, Response, SignedInClient, TokenPair, call, encode
+from doorward.testing.signing_in import SignInRefused, sign_in
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -58,18 +62,46 @@ class ExchangeRefused(AssertionError):
 
 @final
 class DoorwardServer:
-    """A service: `base_url` is its public address, `admin_url` has the probes, `emulator_url` the pretend Entra.
+    """A service: `base_url` is its public address, `admin_url` has the probes, `emulator_url` the pretend providers.
 
     `client_credentials` are those of a resource server; `client_id` is the application for which tokens are minted.
+    `stranger` is an HTTP client that has not signed in.
     """
 
     def __init__(self, thread: "_Thread") -> None:
         """Speak to the service in `thread`, which is ready."""
         self._thread = thread
         self._token_name = thread.settings.token_service.platform_token_name
+        plan = thread.settings.auth.plan
+        self._prefix = "/.auth" if plan is None else plan.api_prefix
         self.base_url, self.admin_url, self.emulator_url = thread.urls
+        self.stranger = Client(self.base_url)
         self.client_id = self.register(DEV_CLIENT_ID)
         self.client_credentials = ClientCredentials(*thread.run_there(_add_client(thread.back)))
+
+    def client_for(self, email: str, provider: str = "aad") -> SignedInClient:
+        """Give an HTTP client that sends requests as a person; at the gateway they sign in with `provider`."""
+        return SignedInClient(
+            self.base_url,
+            lambda: self.exchange(email),
+            lambda: self.sign_in(email, provider),
+            self.identity_headers,
+        )
+
+    def sign_in(self, email: str, provider: str = "aad", *, faults: Sequence[str] = ()) -> str:
+        """Sign a person in at the gateway without a browser; gives the value of the cookie `AppServiceAuthSession`.
+
+        `faults` are what the pretend provider is to do wrong, such as `("expired_token",)`. Raises `SignInRefused`.
+        """
+        return sign_in(f"{self.base_url}{self._prefix}", self.emulator_url, provider, email, faults)
+
+    def identity_headers(self, session_cookie: str) -> dict[str, str]:
+        """Give the `X-MS-*` headers that the gateway hands the app for a session; raises `SignInRefused`."""
+        asked = {"X-Original-Method": "GET", "X-Original-URL": "/", "Cookie": f"{SESSION_COOKIE}={session_cookie}"}
+        answer = call("GET", f"{self.base_url}{self._prefix}/check", asked)
+        if answer.status_code != 200:
+            raise SignInRefused("the gateway", answer)
+        return {name.upper(): value for name, value in answer.headers.items() if name.startswith("x-ms-")}
 
     def token_for(self, email: str, *, expired: bool = False, **claims: object) -> str:
         """Give an id_token of the pretend Entra for a person; `claims` replace or add claims of the token."""
@@ -128,14 +160,15 @@ class DoorwardServer:
 
 
 @contextmanager
-def running_server(settings: Mapping[str, object] | None = None) -> Generator[DoorwardServer]:
-    """Run a service of its own for as long as the `with` statement lasts.
+def running_server(settings: Mapping[str, object] | None = None, *, app: str = "") -> Generator[DoorwardServer]:
+    """Run a service of its own for as long as the `with` statement lasts, in front of the app at the address `app`.
 
     `settings` change its settings, by whole name and written as in `doorward.toml`. Raises `DoorwardError` when they
     are refused or the service cannot start.
     """
+    given = {**({"app.upstream": app} if app else {}), **(settings or {})}
     with TemporaryDirectory(prefix="doorward-testing-") as directory:
-        thread = _Thread(Path(directory), dict(settings or {}))
+        thread = _Thread(Path(directory), given)
         thread.start()
         try:
             thread.wait_until_ready()
@@ -203,7 +236,13 @@ class _Thread(threading.Thread):
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        app = EmulatorApp(self.urls[2], SystemClock(), SystemEntropy())
+        app = EmulatorApp(
+            self.urls[2],
+            SystemClock(),
+            SystemEntropy(),
+            clients=clients_of(self.settings),
+            custom=custom_names(self.settings) or ("contoso",),
+        )
         emulator = Listener(name="emulator", socket=self._emulator, app=app)
         await self._service.run([emulator], self._ready.set_result, self._run)
 
@@ -214,9 +253,13 @@ class _Thread(threading.Thread):
             "server.admin_listen": address_of(self._admin),
             "database.url": f"sqlite:///{directory / 'doorward.db'}",
             "rate_limits.enabled": False,
+            # This process may ask /.auth/check, which answers proxies alone.
+            "server.trusted_proxies": ["127.0.0.1/32"],
             **{f"clouds.global.{name}": value for name, value in cloud.items()},
         }
-        return Options(presets=presets | given, environment={}, purpose="dev")
+        tree = auth_tree(self.urls[2])
+        options = Options(presets=presets | given, environment={}, purpose="dev", auth_tree=tree)
+        return with_pretence(options, self.urls[2], {})
 
     def _close_sockets(self) -> None:
         for listening in (self._public, self._admin, self._emulator):
