@@ -229,34 +229,6 @@ async def test_a_malformed_address_is_refused(sqlite_url: str, query: str) -> No
 
 
 @pytest.mark.parametrize(
-    "query",
-    [
-        "session_mode=token",
-        "session_mode=nonsense",
-        "code_challenge=abc&code_challenge_method=S256&session_mode=token",
-        "completion_type=postMessage&completion_origin=http://app.test",
-    ],
-)
-async def test_token_mode_is_refused_in_words(sqlite_url: str, query: str) -> None:
-    """Who asks for a token in place of a cookie is told so, and does not get a cookie instead."""
-    async with entrance(sqlite_url) as it:
-        got = await it.browser().get(f"/.auth/login/aad?{query}")
-        assert (got.status, got.code) == (400, "session_mode_unsupported")
-        assert not got.cookies()
-
-
-async def test_a_target_of_an_application_asks_for_token_mode(sqlite_url: str) -> None:
-    """A scheme that is no web address, even a listed one, cannot end with a cookie."""
-
-    def listed(plan: AuthPlan) -> AuthPlan:
-        return replace(plan, allowed_targets=("app://easyauth.callback",))
-
-    async with entrance(sqlite_url, turn=listed) as it:
-        got = await it.browser().get("/.auth/login/aad?post_login_redirect_uri=app://easyauth.callback")
-        assert (got.status, got.code) == (400, "session_mode_unsupported")
-
-
-@pytest.mark.parametrize(
     ("site", "attributes"),
     [
         ("https://app.test", "; path=/; secure; HttpOnly; SameSite=None"),

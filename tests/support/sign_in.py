@@ -22,6 +22,7 @@ from doorward.base.secret import Secret
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.easyauth import api
 from doorward.easyauth.login import SignIn
+from doorward.easyauth.oauth1_flow import OAuth1Flow
 from doorward.easyauth.parts import Parts
 from doorward.easyauth.provider_calls import ClientParts
 from doorward.easyauth.provider_client import OAuth2Flow
@@ -36,6 +37,7 @@ from doorward.protocol.jose_sign import RsaSigner
 from doorward.protocol.sealing import Sealer
 from doorward.providers import ALL, custom
 from doorward.providers.spec import Endpoints
+from doorward.sessions.codes import SignInCodes
 from doorward.sessions.desk import SessionDesk
 from doorward.sessions.gate import Gate
 from doorward.sessions.nonce import Nonces
@@ -137,10 +139,14 @@ class Provider:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         parts = urlsplit(target)
         query, form = dict(parse_qsl(parts.query)), dict(parse_qsl(body.decode()))
-        self.asked.append(Asked(method, parts.path, query, headers, form))
+        asked = Asked(method, parts.path, query, headers, form)
+        self.asked.append(asked)
         await self.gate.wait()
-        writer.write(self.answers.get(parts.path) or self._answer(parts.path, form))
+        writer.write(self.answers.get(parts.path) or self.answer_asked(asked) or self._answer(parts.path, form))
         await writer.drain()
+
+    def answer_asked(self, asked: Asked) -> bytes | None:
+        """Answer what only some providers are asked; None where the ordinary answer is due."""
 
     def _answer(self, path: str, form: dict[str, str]) -> bytes:
         match path:
@@ -329,6 +335,13 @@ def plan_of(provider: Provider, name: str, **changes: Any) -> ProviderPlan:
             token_endpoint=f"{provider.url}/token",
             userinfo_endpoint=f"{provider.url}/user",
         )
+    if spec.kind == "oauth1":
+        endpoints = Endpoints(
+            request_token_endpoint=f"{provider.url}/oauth/request_token",
+            authorization_endpoint=f"{provider.url}/oauth/authenticate",
+            access_token_endpoint=f"{provider.url}/oauth/access_token",
+            userinfo_endpoint=f"{provider.url}/verify",
+        )
     plan = ProviderPlan(
         name=name,
         spec=spec,
@@ -360,9 +373,10 @@ async def entrance(
     port: int = 0,
     hosts: tuple[str, ...] = (),
     plans: dict[str, dict[str, Any]] | None = None,
+    provider: Provider | None = None,
 ) -> AsyncGenerator[Entrance]:
     """Serve our endpoints with these providers, all of them the pretend one; `turn` changes the plan."""
-    provider, clock, entropy = Provider(), FrozenClock(NOW), SeededEntropy()
+    provider, clock, entropy = provider or Provider(), FrozenClock(NOW), SeededEntropy()
     provider.gate.set()
     async with AsyncExitStack() as stack:
         provider.url = f"http://127.0.0.1:{await stack.enter_async_context(peers.listening(provider.talk))}"
@@ -395,12 +409,14 @@ async def entrance(
             profile=profile,
             trust=trust,
             clock=clock,
-            flows={"oidc": flow, "oauth2": flow},
+            flows={"oidc": flow, "oauth2": flow, "oauth1": OAuth1Flow(client)},
             nonces=Nonces(
                 store, clock, entropy, sealer=Sealer(bytes(32), "pending sign-ins"), lifetime=plan.nonce_lifetime
             ),
             desk=desk,
             gate=gate,
+            tokens=tokens,
+            codes=SignInCodes(store, clock, entropy, sealer=Sealer(bytes(32), "sign-in codes")),
             judge=judge,
             records=SignInRecords(store, clock),
         )

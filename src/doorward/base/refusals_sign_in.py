@@ -18,8 +18,9 @@ SIGN_IN_MALFORMED = _row(
     400,
     "The sign-in address is malformed",
     "A parameter is there twice, is escaped badly, is too long, or has a value that nobody understands (400.73).",
-    "Send each parameter once. The sign-in address takes post_login_redirect_uri, session_mode and what it hands on to "
-    "the provider, such as login_hint and prompt.",
+    "Send each parameter once. The sign-in address takes post_login_redirect_uri, session_mode (cookie or token), "
+    "completion_type (postMessage or iframe) with completion_origin, code_challenge with code_challenge_method=S256, "
+    "and what it hands on to the provider, such as login_hint and prompt.",
 )
 TARGET_NOT_ALLOWED = _row(
     "redirect_target_not_allowed",
@@ -28,14 +29,6 @@ TARGET_NOT_ALLOWED = _row(
     "post_login_redirect_uri is neither a path of this site, nor an address of it, nor below an entry of "
     "login.allowedExternalRedirectUrls; or it is longer than 2048 characters.",
     "Send a path such as /welcome, or list the other site in login.allowedExternalRedirectUrls.",
-)
-SESSION_MODE_UNSUPPORTED = _row(
-    "session_mode_unsupported",
-    400,
-    "This kind of sign-in is not supported",
-    "session_mode=token, a code_challenge, a completion_type, or a target whose scheme is an application's asks for a "
-    "sign-in that ends with a token in place of a cookie.",
-    "Leave these parameters out, and send a target on the web.",
 )
 REDIRECT_LOOP = _row(
     "redirect_loop",

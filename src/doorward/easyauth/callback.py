@@ -15,6 +15,8 @@ from doorward.base.targets import allowed_target
 from doorward.base.text import cleaned
 from doorward.config.auth_plan import ProviderPlan
 from doorward.config.challenge import challenges_of
+from doorward.easyauth.completion import Completion
+from doorward.easyauth.ending import ending_of
 from doorward.easyauth.envelope import say_refusal
 from doorward.easyauth.flow import SignedIn
 from doorward.easyauth.fragments import clear_fragment, with_fragment
@@ -71,6 +73,7 @@ class Callback:
         """Work with `parts`; an expired sign-in is begun again by `sign_in`."""
         self._parts = parts
         self._sign_in = sign_in
+        self._completion = Completion(parts)
         self._challenge = challenges_of(parts.plan)
 
     async def get(self, visit: Visit, provider: str) -> Reply:
@@ -116,7 +119,8 @@ class Callback:
         if not self._parts.plan.validate_nonce:
             coming.pending = next(iter(self._begun(coming, nonce)), None)
             _refuse_error(coming)
-            return await flow.finish(plan, response, redirect_uri=self._redirect_uri(coming), pending=None)
+            pending = coming.pending if plan.spec.kind == "oauth1" else None  # it holds the request token's secret
+            return await flow.finish(plan, response, redirect_uri=self._redirect_uri(coming), pending=pending)
         begun = self._begun(coming, nonce)
         if not begun:
             raise DoorwardError(SIGN_IN_NOT_BEGUN)
@@ -176,6 +180,9 @@ class Callback:
         identity = coming.identity = signed_in.identity
         if (row := parts.judge(plan, signed_in.raw, identity)) is not None:
             raise DoorwardError(row)
+        if (ending := ending_of(coming.pending)).mode == "token":
+            reply = await self._completion.hand_over(visit, plan, identity, ending, self._target(coming))
+            return replace(reply, headers=(*reply.headers, *self._clearing(coming)))
         now = parts.clock.now()
         records = [parts.records.signed_in(visit, plan, identity, now)]
         before = session_cookie_value(visit.raw_headers)
@@ -196,14 +203,16 @@ class Callback:
         target = pending.target if pending is not None else target_in(coming.response.state)
         target = allowed_target(target or "", coming.site, self._parts.plan.allowed_targets)
         if target is None:
-            return f"{self._parts.plan.api_prefix}/login/complete"
+            return f"{self._parts.plan.api_prefix}/login/{ending_of(pending).landing}"
         return target if pending is None else with_fragment(target, coming.visit.raw_headers, pending.nonce)
 
     async def _begin_again(self, coming: _Return) -> Reply:
         """Begin a sign-in with the same target in place of one that took too long."""
-        target = self._target(coming)
+        visit, plan, target = coming.visit, coming.plan, self._target(coming)
         try:
-            reply = await self._sign_in.begin(coming.visit, coming.plan, target=target, cause="again")
+            reply = await self._sign_in.begin(
+                visit, plan, target=target, cause="again", ending=ending_of(coming.pending)
+            )
         except DoorwardError as refusal:
             return await self._refuse(coming, refusal)
         return replace(reply, headers=(*self._clearing(coming), *reply.headers))
@@ -211,6 +220,9 @@ class Callback:
     async def _refuse(self, coming: _Return, refusal: DoorwardError) -> Reply:
         """Say why not, without a session; whoever was refused for who they are gets to see as whom they came."""
         await self._parts.records.refused(coming.visit, coming.plan, refusal, coming.identity)
+        if (ending := ending_of(coming.pending)).mode == "token":
+            reply = self._completion.refuse(coming.visit, ending, self._target(coming), refusal)
+            return replace(reply, headers=(*reply.headers, *self._clearing(coming)))
         account = coming.identity.user_id if coming.identity is not None and refusal.row.status == 403 else ""
         reply = say_refusal(coming.visit, refusal, again=self._again(coming, account), account=account)
         # While the database is away the sign-in stays in the browser: nothing was used up, and a reload may do.

@@ -12,7 +12,6 @@ def routes(prefix: str) -> list[Route]:
     """Give the landing pages below `httpSettings.routes.apiPrefix`."""
     pages = {
         f"{prefix}/login/complete": SIGNED_IN,
-        f"{prefix}/login/done": SIGNED_IN,
         f"{prefix}/logout/complete": SIGNED_OUT,
         f"{prefix}/logout/done": SIGNED_OUT,
     }

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals_sign_in import (
     NO_PROVIDER,
-    SESSION_MODE_UNSUPPORTED,
-    SIGN_IN_MALFORMED,
     TARGET_NOT_ALLOWED,
 )
 from doorward.base.targets import allowed_target
 from doorward.config.auth_plan import ProviderPlan
+from doorward.easyauth.completion import Completion
+from doorward.easyauth.ending import BY_COOKIE, Ending, read_ending, read_query
 from doorward.easyauth.flow import Ask
 from doorward.easyauth.fragments import KEEP_FRAGMENT, leave_page
 from doorward.easyauth.loop_guard import count_redirect
@@ -30,7 +30,6 @@ from doorward.protocol.parameters import BadMessage, Pairs, read_parameters, wit
 from doorward.sessions.nonce import PendingSignIn
 
 TARGET_NAMES = ("post_login_redirect_uri", "post_login_redirect_url")
-TOKEN_MODE = ("completion_type", "completion_origin", "code_challenge", "code_challenge_method")
 AUTOMATIC_WISHES = ("login_hint",)
 Cause = Literal["asked", "automatic", "again"]
 """Why a sign-in begins: its address was asked for, the gateway needs it, or the one before took too long."""
@@ -42,6 +41,7 @@ class SignIn:
     def __init__(self, parts: Parts) -> None:
         """Begin them with `parts`."""
         self._parts = parts
+        self._completion = Completion(parts)
         self._prefix = f"{parts.plan.api_prefix}/login"
 
     # --- addresses of our own ----------------------------------------------------------------------------------
@@ -61,12 +61,19 @@ class SignIn:
 
     async def ask(self, visit: Visit, provider: str) -> Reply:
         """Answer `GET /.auth/login/<provider>`."""
-        plan, asked = self._parts.provider(provider), read_query(visit)
-        given = dict(asked)
-        if given.get("session_mode", "cookie") != "cookie" or any(given.get(name) for name in TOKEN_MODE):
-            raise DoorwardError(SESSION_MODE_UNSUPPORTED, provider=provider)
-        target = self._target(visit, asked) or f"{self._prefix}/complete"
-        return await self.begin(visit, plan, target=target, cause="asked", wishes=asked)
+        parts = self._parts
+        plan, asked = parts.provider(provider), read_query(visit)
+        target = self._target(visit, asked)
+        ending = read_ending(asked, target, parts.site(visit), parts.plan.allowed_targets)
+        target = target or f"{self._prefix}/{ending.landing}"
+        try:
+            return await self.begin(visit, plan, target=target, cause="asked", wishes=asked, ending=ending)
+        except DoorwardError as refusal:
+            if ending.mode == "cookie" or refusal.row.status < 500:
+                raise
+            # An app waits for its own address, which was judged, and cannot read a page of ours.
+            await parts.records.refused(visit, plan, refusal)
+            return self._completion.refuse(visit, ending, target, refusal)
 
     def _target(self, visit: Visit, asked: Pairs) -> str | None:
         """Give where to go afterwards, None where that was not said; raises `DoorwardError` for what is not allowed."""
@@ -78,8 +85,6 @@ class SignIn:
         target = allowed_target(target, parts.site(visit), parts.plan.allowed_targets)
         if target is None or len(target) > MAX_TARGET:
             raise DoorwardError(TARGET_NOT_ALLOWED)
-        if not target.startswith("/") and urlsplit(target).scheme.lower() not in {"http", "https"}:
-            raise DoorwardError(SESSION_MODE_UNSUPPORTED, reason="the target is an application")
         return target
 
     # --- for the gateway ---------------------------------------------------------------------------------------
@@ -112,7 +117,16 @@ class SignIn:
 
     # --- what all of them share --------------------------------------------------------------------------------
 
-    async def begin(self, visit: Visit, plan: ProviderPlan, *, target: str, cause: Cause, wishes: Pairs = ()) -> Reply:
+    async def begin(
+        self,
+        visit: Visit,
+        plan: ProviderPlan,
+        *,
+        target: str,
+        cause: Cause,
+        wishes: Pairs = (),
+        ending: Ending = BY_COOKIE,
+    ) -> Reply:
         """Send the browser to the provider, on the way to `target`, which was judged."""
         parts, site = self._parts, self._parts.site(visit)
         https = is_https(site)
@@ -126,6 +140,10 @@ class SignIn:
             provider=plan.name,
             target=target,
             redirect_uri=redirect_uri,
+            session_mode=ending.mode,
+            completion_type=ending.completion_type,
+            completion_origin=ending.completion_origin,
+            code_challenge=ending.code_challenge,
             oauth_token=begun.oauth_token,
             oauth_token_secret=begun.oauth_token_secret,
         )
@@ -140,14 +158,6 @@ class SignIn:
         lifetime = self._parts.plan.nonce_lifetime
         page = leave_page(address, pending.nonce, path, https=https, lifetime=lifetime)
         return replace(page, headers=(*page.headers, *cookies))
-
-
-def read_query(visit: Visit) -> Pairs:
-    """Read the parameters of a sign-in address; raises `DoorwardError` when one is there twice or malformed."""
-    try:
-        return read_parameters(visit.query)
-    except BadMessage as error:
-        raise DoorwardError(SIGN_IN_MALFORMED, reason=str(error)) from error
 
 
 def _readable(query: str) -> Pairs:

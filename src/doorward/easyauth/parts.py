@@ -13,9 +13,11 @@ from doorward.easyauth.records import SignInRecords
 from doorward.identity.person import Identity
 from doorward.identity.visit import Trust, Visit
 from doorward.providers.spec import Kind
+from doorward.sessions.codes import SignInCodes
 from doorward.sessions.desk import SessionDesk
 from doorward.sessions.gate import Gate
 from doorward.sessions.nonce import Nonces
+from doorward.sessions.session_token import SessionTokens
 
 Judge: TypeAlias = Callable[[ProviderPlan, Mapping[str, object], Identity], ErrorRow | None]
 """Holds somebody who signed in to the policy of the provider and the guest list; gives the refusal, or None."""
@@ -33,6 +35,8 @@ class Parts:
     nonces: Nonces
     desk: SessionDesk
     gate: Gate
+    tokens: SessionTokens
+    codes: SignInCodes
     judge: Judge
     records: SignInRecords
 

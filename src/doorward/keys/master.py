@@ -43,6 +43,10 @@ class MasterSecrets:
         """Give what seals half-done sign-ins into the browser's cookies."""
         return self._sealer_for("pending sign-ins")
 
+    def code_sealer(self) -> Sealer:
+        """Give what seals the identities of sign-ins whose one-time code was not redeemed yet."""
+        return self._sealer_for("sign-in codes")
+
     def session_token_key(self) -> bytes:
         """Give the key of session tokens: the signing key itself, as App Service does (easy-auth reference 3.1)."""
         return bytes.fromhex(self.signing_key.reveal())

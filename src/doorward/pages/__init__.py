@@ -31,23 +31,27 @@ def render(template: str, **values: object) -> bytes:
     return _environment().get_template(template).render(style=STYLE, **values).encode()
 
 
-def page_headers(*, script: str = "", form_action: str | None = "'self'") -> Headers:
+def page_headers(*, script: str = "", form_action: str | None = "'self'", framed_by: str = "") -> Headers:
     """Give the headers of a page that may run `script` alone, and may send forms where `form_action` says.
 
     `form_action` is a source list of CSP 3. Browsers hold the redirects that answer a form to it as well, so None,
-    which leaves it open, is for forms that lead away from us.
+    which leaves it open, is for forms that lead away from us. `framed_by` is the one origin whose pages may frame it.
     """
-    return PAGE_HEADERS if not script and form_action == "'self'" else _headers(script, form_action)
+    plain = not script and form_action == "'self'" and not framed_by
+    return PAGE_HEADERS if plain else _headers(script, form_action, framed_by)
 
 
-def _headers(script: str, form_action: str | None) -> Headers:
-    policy = ["default-src 'none'", f"style-src {_digest(STYLE)}", "base-uri 'none'", "frame-ancestors 'none'"]
+def _headers(script: str, form_action: str | None, framed_by: str) -> Headers:
+    policy = ["default-src 'none'", f"style-src {_digest(STYLE)}", "base-uri 'none'"]
+    policy += ["frame-ancestors " + (framed_by or "'none'")]
     policy += [f"script-src {_digest(script)}"] if script else []
     policy += [f"form-action {form_action}"] if form_action is not None else []
+    # X-Frame-Options knows no single origin (RFC 7034 section 2.3.2.2 is dead letter), so the policy alone says it.
+    no_frames = () if framed_by else ((b"x-frame-options", b"DENY"),)
     return (
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-security-policy", "; ".join(policy).encode()),
-        (b"x-frame-options", b"DENY"),
+        *no_frames,
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"same-origin"),  # `no-referrer` would make forms say `Origin: null`
         (b"cache-control", b"no-store"),
@@ -72,5 +76,5 @@ def _environment() -> "jinja2.Environment":
     )
 
 
-PAGE_HEADERS: Headers = _headers("", "'self'")
+PAGE_HEADERS: Headers = _headers("", "'self'", "")
 """The headers of a page without script: no outside asset, no framing, no sniffing, no caching."""

@@ -1,6 +1,6 @@
 """Sweeping what is left of sessions: rows that nobody can use any more, in batches that never hold the writer long."""
 
-from doorward.store import Cursor, Sql, Store, nonces, sessions
+from doorward.store import Cursor, Sql, Store, nonces, sessions, sign_in_codes
 
 KEEP_CHANGES = 600.0
 """For how many seconds a change stays: a process that has not read for longer forgets everything that it knew."""
@@ -8,7 +8,7 @@ _MAX_BATCHES = 200
 
 
 async def sweep_sessions(store: Store, now: float, extension: float) -> int:
-    """Delete sessions that ended more than `extension` seconds before `now`, used nonces, and changes that all know.
+    """Delete sessions that ended more than `extension` seconds before `now`, used nonces, codes, and known changes.
 
     `extension` is for how long an expired credential may still ask for a refresh. Gives the number of rows.
     """
@@ -16,6 +16,7 @@ async def sweep_sessions(store: Store, now: float, extension: float) -> int:
         await _sweep_with(store, sessions.SWEEP, now - extension)
         + await _sweep_with(store, sessions.SWEEP_CHANGES, now - KEEP_CHANGES)
         + await _sweep_with(store, nonces.SWEEP, now)
+        + await _sweep_with(store, sign_in_codes.SWEEP, now)
     )
 
 

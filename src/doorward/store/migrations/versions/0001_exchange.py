@@ -253,6 +253,13 @@ _TABLES = (
         expires_at {real} NOT NULL
     {end_by_key}
     """,
+    """
+    CREATE TABLE sign_in_codes (
+        digest {bytes} NOT NULL PRIMARY KEY,
+        sealed {bytes} NOT NULL,
+        expires_at {real} NOT NULL
+    {end}
+    """,
 )
 
 _INDEXES = (
@@ -266,6 +273,7 @@ _INDEXES = (
     "CREATE INDEX sessions_end ON sessions (ends_at)",
     "CREATE INDEX session_changes_time ON session_changes (time)",
     "CREATE INDEX used_nonces_expiry ON used_nonces (expires_at)",
+    "CREATE INDEX sign_in_codes_expiry ON sign_in_codes (expires_at)",
     "CREATE INDEX audit_time ON audit (time)",
     "CREATE INDEX audit_event ON audit (event, id)",
 )
