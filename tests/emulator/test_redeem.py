@@ -7,7 +7,8 @@ import pytest
 from doorward.base.clock import FrozenClock
 from doorward.emulator.clients import Client
 from doorward.emulator.settings import clients_of
-from doorward.protocol.oauth2 import challenge_of
+from doorward.protocol.jose_sign import RsaSigner
+from doorward.protocol.oauth2 import ASSERTION_TYPE, challenge_of
 from tests.emulator.relying import AUTHORIZE, CLIENTS, SITE, TOKEN, RelyingParty, alias, claims_of
 from tests.support.emulators import RunningEmulator, running_emulator
 
@@ -168,6 +169,46 @@ async def test_a_public_client_has_pkce_alone(clock: FrozenClock, kept_keys: Pat
             code = (await app.sign_in("contoso", client_id="app"))["code"]
             plain = await app.redeem("contoso", code, client_id="app", client_secret=None)
             assert error_of("contoso", plain) == "invalid_grant"
+
+
+@pytest.mark.parametrize(
+    ("changes", "good"),
+    [
+        ({}, True),
+        ({"iss": "other"}, False),
+        ({"sub": "other"}, False),
+        ({"aud": "http://127.0.0.1:1/token"}, False),
+        ({"exp": 1_800_000_000 - 301}, False),
+        ({"nbf": 1_800_000_000 + 301}, False),
+        ({"jti": ""}, False),
+        ({"jti": None}, False),
+    ],
+)
+async def test_a_signed_assertion_stands_for_the_secret(
+    clock: FrozenClock,
+    kept_keys: Path,
+    changes: dict[str, Any],
+    good: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """RFC 7523: RS256 by the registered key, by and about the client, for this endpoint, once."""
+    key = RsaSigner.generate()
+    callback = f"{SITE}/.auth/login/aad/callback"
+    known = Client(provider="aad", client_id=CLIENTS["aad"].client_id, redirect_uris=(callback,), jwk=key.jwk())
+    async with running_emulator(clock, kept_keys, clients=[known]) as running:
+        with RelyingParty(running.url) as app:
+            now, client_id = int(clock.now()), known.client_id
+            claims = {"iss": client_id, "sub": client_id, "aud": f"{running.url}{TOKEN['aad']}", "jti": "j", "nbf": now}
+            claims |= {"exp": now + 300} | changes
+            mine: dict[str, Any] = {
+                "client_secret": None,
+                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": key.sign({"alg": "RS256", "typ": "JWT", "kid": key.kid}, claims),
+            }
+            answers = [await app.redeem("aad", (await app.sign_in("aad"))["code"], **mine) for _ in range(2)]
+            assert [answer.status_code for answer in answers] == [200 if good else 401, 401]
+            other = RsaSigner.generate().sign({"alg": "RS256", "kid": key.kid}, claims | {"jti": "k"})
+            forged = mine | {"client_assertion": other}
+            assert (await app.redeem("aad", (await app.sign_in("aad"))["code"], **forged)).status_code == 401
 
 
 @pytest.mark.parametrize(

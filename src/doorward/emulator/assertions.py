@@ -18,16 +18,15 @@ _LEEWAY = 300
 _HALF_A_YEAR = 15777000
 
 
-def is_good_assertion(
-    request: CodeRedemption | RefreshRequest, client: Client, address: str, now: float, realm: str
-) -> bool:
-    """Say whether the assertion of a token request proves `client` at the endpoint `address`, RS256."""
-    del realm
-    token = request.client_assertion
+def assertion_id(request: CodeRedemption | RefreshRequest, client: Client, address: str, now: float) -> str | None:
+    """Give the `jti` of an assertion that proves `client` at the endpoint `address` (RS256), None where it does not."""
     if request.client_assertion_type != ASSERTION_TYPE or client.jwk is None:
-        return False
-    claims = _verified_rs256(token, client.jwk)
-    return claims is not None and _speaks_for(claims, client.client_id, client.client_id, address, now)
+        return None
+    claims = _verified_rs256(request.client_assertion, client.jwk)
+    if claims is None or not _speaks_for(claims, client.client_id, client.client_id, address, now):
+        return None
+    jti = claims.get("jti")
+    return jti if isinstance(jti, str) and jti else None
 
 
 def is_good_es256(token: str, client: Client, issuer: str, audience: str, now: float) -> bool:

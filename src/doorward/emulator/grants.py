@@ -73,6 +73,7 @@ class Grants:
         self._codes: dict[str, Issued] = {}
         self._access: dict[str, Issued] = {}
         self._refresh: dict[str, Issued] = self._read()
+        self._seen: dict[str, None] = {}
         self._consented: set[tuple[str, str, str]] = set()
 
     def new_text(self, size: int = 32) -> str:
@@ -160,6 +161,15 @@ class Grants:
                     del tokens[token]
         self._consented = {key for key in self._consented if (key[0], key[2]) != (provider, email)}
         self._write()
+
+    def is_new(self, name: str) -> bool:
+        """Say whether something that may be used once comes for the first time, and note it."""
+        if name in self._seen:
+            return False
+        while len(self._seen) >= KEPT_AT_MOST:
+            del self._seen[next(iter(self._seen))]
+        self._seen[name] = None
+        return True
 
     # --- consent ---
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from doorward.emulator.assertions import is_good_assertion
+from doorward.emulator.assertions import assertion_id
 from doorward.emulator.clients import Client
 from doorward.emulator.grants import Grant, NotGranted
 from doorward.emulator.rules import Beside, OAuthRules
@@ -39,7 +39,7 @@ def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
         raise Refused(refused.with_headers((b"allow", b"POST")))
     try:
         request = _read(ask)
-        client = _client(provider, ask, request, realm)
+        client = _client(provider, ask, request)
         if isinstance(request, CodeRedemption):
             return _redeem(provider, ask, request, client, realm)
         return _refresh(provider, ask, request, client)
@@ -68,7 +68,7 @@ def _refusal(provider: OAuthRules, ask: Ask, realm: str, error: str, description
 # --- who asks ------------------------------------------------------------------------------------------------------
 
 
-def _client(provider: OAuthRules, ask: Ask, request: CodeRedemption | RefreshRequest, realm: str) -> Client:
+def _client(provider: OAuthRules, ask: Ask, request: CodeRedemption | RefreshRequest) -> Client:
     """Give the application that proved itself; raises protocol's `BadMessage`."""
     client_id, secret = request.client_id, request.client_secret
     if header := ask.header("authorization"):
@@ -83,8 +83,9 @@ def _client(provider: OAuthRules, ask: Ask, request: CodeRedemption | RefreshReq
             raise BadMessage("a public client presents no secret", "invalid_client")
     elif request.client_assertion:
         address = f"{provider.stage.base_url}{ask.path}"
-        if not is_good_assertion(request, client, address, provider.stage.clock.now(), realm):
-            raise BadMessage("the client assertion is not good", "invalid_client")
+        jti = assertion_id(request, client, address, provider.stage.clock.now())
+        if jti is None or not provider.stage.grants.is_new(f"{client.client_id} {jti}"):
+            raise BadMessage("the client assertion is not good, or was used before", "invalid_client")
     elif not provider.has_secret(client, secret):
         raise BadMessage("the client secret is wrong" if secret else "the client secret is absent", "invalid_client")
     return client
