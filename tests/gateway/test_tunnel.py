@@ -1,12 +1,16 @@
 """Other protocols behind an agreed upgrade: WebSocket by a real client and a real server, and bytes as they are."""
 
 import asyncio
+import ssl
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
+from doorward.inbound.listen import tls_context
 from tests.support.gateways import PRINCIPAL, Lets, application, gateway, lines_of, read_head, saying
+from tests.support.peers import make_authority
 
 OFFER = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n"
@@ -33,6 +37,30 @@ async def test_a_websocket_works() -> None:
             assert client.close_code == 1000
             await until_seen(server.seen, ("app", 101))
     assert names == ["jane"]
+
+
+async def test_a_websocket_works_over_tls(tmp_path: Path) -> None:
+    """Behind our own TLS messages go both ways as well, and the application learns that there was TLS."""
+    schemes: list[str | None] = []
+    chain = tmp_path / "server.pem"
+    trust = ssl.create_default_context(cafile=str(make_authority(tmp_path, "localhost").ca_file))
+
+    async def echo(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        schemes.append(socket.request.headers.get("X-Forwarded-Proto"))
+        async for message in socket:
+            await socket.send(message)
+
+    async with serve(echo, "127.0.0.1", 0, max_size=None) as app:
+        url = f"http://127.0.0.1:{next(iter(app.sockets)).getsockname()[1]}"
+        async with gateway(url, tls=tls_context(chain, chain)) as server, asyncio.timeout(20):
+            address = f"wss://localhost:{server.port}/"
+            async with connect(address, host="127.0.0.1", ssl=trust, max_size=None) as client:
+                await client.send(BIG)
+                assert await client.recv() == BIG
+            assert client.close_code == 1000
+            await until_seen(server.seen, ("app", 101))
+    assert schemes == ["https"]
 
 
 async def test_bytes_go_through_as_they_are() -> None:
