@@ -14,6 +14,7 @@ from doorward.config.settings import Settings
 from doorward.easyauth import api, version
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.me import Me
+from doorward.easyauth.metadata import Metadata
 from doorward.easyauth.oauth1_flow import OAuth1Flow
 from doorward.easyauth.parts import Parts
 from doorward.easyauth.provider_calls import ClientParts
@@ -115,7 +116,12 @@ def build_sign_in(
         anonymous_is_empty=settings.easyauth.me_when_anonymous == "empty",
     )
     renewal = Refresh(gate, flights, tokens, trust, back.clock, has_token_store=plan.token_store)
-    further = [*me.routes(plan.api_prefix), *renewal.routes(plan.api_prefix), *version.routes(plan.api_prefix)]
+    further = [
+        *me.routes(plan.api_prefix),
+        *renewal.routes(plan.api_prefix),
+        *version.routes(plan.api_prefix),
+        *Metadata(plan, trust).routes(),
+    ]
     checks = Check(porter, trust, api_prefix=plan.api_prefix).routes()
     return SignInDoors(
         routes=[*api.routes(parts, sign_in, further), *checks],
