@@ -17,6 +17,7 @@ from doorward.identity.principal import (
     principal_of,
     principal_of_platform_token,
     principal_of_session_token,
+    with_named_roles,
 )
 from tests.support.canaries import canary
 
@@ -238,3 +239,14 @@ def test_platform_tokens_at_me() -> None:
     assert element["provider_name"] == "doorward"
     assert element["user_id"] == "jane@contoso.com"
     assert [claim.val for claim in identity.claims] == ["7", "jane@contoso.com", "user", "1"]
+
+
+def test_roles_can_stand_under_the_type_that_is_named() -> None:
+    """By default a check by `role_typ` finds no role, as on App Service; renamed, every role is found, in its place."""
+    claims = (Claim("a", "1"), Claim("roles", "Reader"), Claim("b", "2"), Claim("roles", "Writer"), Claim("role", "X"))
+    faithful = person(claims=claims)
+    named = with_named_roles(faithful)
+    assert [claim.val for claim in faithful.claims if claim.typ == ROLE] == []
+    assert [claim.val for claim in named.claims if claim.typ == ROLE] == ["Reader", "Writer", "X"]
+    assert [claim.val for claim in named.claims] == [claim.val for claim in claims]
+    assert payload(all_headers(named))["role_typ"] == ROLE

@@ -105,6 +105,12 @@ class EasyAuthSettings:
         True,
         "Whether the application gets the provider's refresh token in `X-MS-TOKEN-<PROVIDER>-REFRESH-TOKEN`.",
     )
+    consistent_roles: bool = row(
+        BOOLEAN,
+        False,
+        "Whether role claims stand under the type that `role_typ` names, so that a check by role finds them. App "
+        "Service writes Entra's under `roles` and names another type, and so do we unless this is on.",
+    )
     forward_session_cookie: bool = row(
         BOOLEAN,
         False,

@@ -153,6 +153,7 @@ def _presenter(settings: Settings, plan: AuthPlan) -> Presenter:
         profile=rules.profile,
         redact=rules.redact_me_tokens,
         with_refresh_token=rules.inject_refresh_token,
+        names_roles=rules.consistent_roles,
     )
 
 

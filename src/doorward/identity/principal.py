@@ -20,6 +20,7 @@ PLATFORM = "doorward"
 SESSION_TOKEN_TYPE = "AuthenticationTypes.Federation"
 _SESSION_TOKEN_CLAIMS = ("stable_sid", "sub", "idp", "ver", "nbf", "exp", "iat", "iss", "aud")
 _SESSION_TOKEN_NAMES = {"sub": NAMEIDENTIFIER, "idp": IDENTITY_PROVIDER}
+_ROLE_NAMES = frozenset({"role", "roles"})
 _TOKEN_TEXT = re.compile(r"[\x20-\x7e]+")
 
 
@@ -71,6 +72,16 @@ def principal_of(
         claims=identity.claims,
         tokens=tuple(_token_headers(identity.provider, kinds, identity.tokens)),
     )
+
+
+def with_named_roles(identity: Identity) -> Identity:
+    """Give the same person with their role claims under the type that `role_typ` names.
+
+    App Service leaves them under `roles` while `role_typ` says otherwise (reference 6.1), so who asks by `role_typ`
+    finds none. This is `easyauth.consistent_roles`.
+    """
+    claims = tuple(Claim(ROLE, claim.val) if claim.typ in _ROLE_NAMES else claim for claim in identity.claims)
+    return msgspec.structs.replace(identity, claims=claims)
 
 
 def principal_of_session_token(

@@ -10,26 +10,46 @@ import msgspec
 
 from doorward.config.auth_plan import AuthPlan
 from doorward.identity.person import Identity, me_entry
-from doorward.identity.principal import PLATFORM, Principal, principal_of, principal_of_session_token
+from doorward.identity.principal import (
+    PLATFORM,
+    Principal,
+    principal_of,
+    principal_of_session_token,
+    with_named_roles,
+)
 from doorward.sessions.session import Session
 
 
 class Presenter:
     """Knows by the settings what may be shown."""
 
-    def __init__(self, plan: AuthPlan, *, profile: str, redact: bool, with_refresh_token: bool) -> None:
-        """Follow the auth tree, and `easyauth.profile`, `.redact_me_tokens` and `.inject_refresh_token`."""
+    def __init__(
+        self,
+        plan: AuthPlan,
+        *,
+        profile: str,
+        redact: bool,
+        with_refresh_token: bool,
+        names_roles: bool = False,
+    ) -> None:
+        """Follow the auth tree, and `profile`, `redact_me_tokens`, `inject_refresh_token` of `[easyauth]`.
+
+        `names_roles` is `consistent_roles` there.
+        """
         self._kinds = {name: provider.spec.tokens for name, provider in plan.providers.items()} | {PLATFORM: ()}
         self._with_tokens = plan.token_store
         self._profile = profile
         self._redact = redact
         self._with_refresh_token = with_refresh_token
+        self._names_roles = names_roles
 
     def __call__(self, identity: Identity, *, refreshed: bool) -> tuple[Principal, bytes]:
         """Give the principal for the application, and the body of `/.auth/me`.
 
         Raises `LookupError` for an identity of a provider that is not configured (any more).
         """
+        if self._names_roles:
+            identity = with_named_roles(identity)
         principal = principal_of(
             identity,
             token_kinds=self._kinds[identity.provider],
