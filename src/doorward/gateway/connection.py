@@ -22,6 +22,8 @@ from doorward.inbound.crowd import Crowd
 from doorward.inbound.door import Reply
 
 MAX_AHEAD = 64 * 1024
+UNSENT_BYTES = 512 * 1024
+"""What may wait to be sent in one direction. Less makes either side wait for the other with every packet."""
 log = logging.getLogger("doorward.inbound")
 
 Answering: TypeAlias = "Callable[[Connection, Head], Answerer]"
@@ -63,6 +65,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with a connection."""
         self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(UNSENT_BYTES)
         peer = cast("object", transport.get_extra_info("peername"))
         self.peer = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
         self._crowd.connections.add(self)
@@ -250,7 +253,7 @@ class Connection(asyncio.Protocol):
             self._close_behind_body()
         elif self._intake.has_ended and not self._intake.ahead:
             self.close()
-        else:
+        elif self._intake.ahead or not self._is_reading:
             self._advance()
 
     def surrender(self) -> bytes:

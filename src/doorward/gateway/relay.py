@@ -35,6 +35,7 @@ from doorward.inbound.blame import frames
 from doorward.inbound.door import CLIENT_GONE, Reply, current_request
 
 UNSENT_BYTES = 64 * 1024
+JOINED_BYTES = 16 * 1024  # up to here a copy costs less than a packet
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _ALLOWED: Fields = ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -207,11 +208,12 @@ class Relay:
         self._in_chunks = answer.comes_in_chunks(self._head)
         self._ends_connection = answer.ends_connection(self._head)
         is_cut_short = trailers is not None and not self._is_whole
-        own = [] if answer.has_date else list(self._client.default_headers)
-        own.append((b"x-request-id", self._visit.request_id.encode()))
+        own = b"x-request-id: %b\r\n" % self._visit.request_id.encode()
+        if not answer.has_date:
+            own = write_fields(self._client.default_headers) + own
         if self._client.ends_with_this(certainly=self._ends_connection or is_cut_short):
-            own.append((b"connection", b"close"))
-        self._pass_back(answer.write(self._head, write_fields(own)), piece, trailers)
+            own += b"connection: close\r\n"
+        self._pass_back(answer.write(self._head, own), piece, trailers)
 
     def go_on_with(self, piece: bytes, trailers: Fields | None) -> None:
         """Pass on a further piece."""
@@ -223,7 +225,11 @@ class Relay:
                 piece = chunk(piece)
             if trailers is not None:
                 piece += last_chunk(trailers_to_pass(trailers))
-        self._client.write(before + piece if before else piece)
+        if before and len(piece) >= JOINED_BYTES:
+            self._client.write(before)
+            self._client.write(piece)
+        else:
+            self._client.write(before + piece if before else piece)
         if self._ended_at is not None:
             self._ended_at = self._loop.time()
         if trailers is not None:

@@ -12,6 +12,7 @@ from doorward.gateway.body import Framing
 from doorward.gateway.fields import Fields, Unreadable
 
 NO_HTTP = "the answer is no HTTP/1.1"
+UNSENT_BYTES = 512 * 1024
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -123,6 +124,7 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with a connection."""
         self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(UNSENT_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits."""
