@@ -1,7 +1,7 @@
 """Writes the pages of docs/ that are made from the code; run as scripts/docs. tests/test_documents.py compares them.
 
 Owns docs/errors.md, from the error catalogue; docs/settings.md and docs/auth-json.md come from doorward.config, and
-docs/commands.md from doorward.cli.docs.
+docs/commands.md from doorward.cli.docs; docs/providers/*.md from scripts/provider_pages.py.
 """
 
 import importlib
@@ -15,6 +15,7 @@ from doorward.base.errors import ErrorRow, catalogue
 from doorward.cli import docs as commands
 from doorward.config.docs import render_docs
 from doorward.config.tree_docs import render_tree_docs
+from scripts import provider_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 _OPENING = """\
@@ -29,6 +30,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "settings.md": render_docs(),
         ROOT / "docs" / "auth-json.md": render_tree_docs(),
         ROOT / "docs" / "commands.md": commands.render_docs(),
+        **{ROOT / "docs" / "providers" / f"{name}.md": text for name, text in provider_pages.pages().items()},
     }
 
 
