@@ -21,6 +21,7 @@ from doorward.base.errors import ErrorRow
 from doorward.base.secret import Secret
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.easyauth import api
+from doorward.easyauth.client_directed import ClientDirected
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.oauth1_flow import OAuth1Flow
 from doorward.easyauth.parts import Parts
@@ -366,6 +367,7 @@ async def entrance(
     *names: str,
     turn: Turn = lambda plan: plan,
     judge: Any = nobody_refused,
+    judge_posted: Any = nobody_refused,
     site: str = SITE,
     profile: str = "current",
     call_timeout: float = 5.0,
@@ -421,7 +423,8 @@ async def entrance(
             records=SignInRecords(store, clock),
         )
         sign_in = SignIn(parts)
-        routes = [*api.routes(parts, sign_in), *_protected(parts, sign_in)]
+        posting = ClientDirected(parts, client, judge_posted)
+        routes = [*api.routes(parts, sign_in, posting.routes()), *_protected(parts, sign_in)]
         listener = await stack.enter_async_context(
             serving(routes, envelopes=api.envelopes(plan, https_site), port=port)
         )

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from doorward.base import faults, refusals, refusals_easyauth, refusals_gateway, refusals_sign_in
+from doorward.base import (
+    faults,
+    refusals,
+    refusals_completion,
+    refusals_easyauth,
+    refusals_gateway,
+    refusals_providers,
+    refusals_sign_in,
+)
 from doorward.base.errors import DoorwardError, ErrorRow, catalogue
 from doorward.cli.backstage import in_back_office
 from doorward.cli.explain_request import Asked, explain_request
@@ -24,7 +32,15 @@ if TYPE_CHECKING:
     from doorward.house import BackOffice
 
 # Importing them is what fills the catalogue.
-_ENTERED = (refusals, refusals_easyauth, refusals_gateway, refusals_sign_in, faults)
+_ENTERED = (
+    refusals,
+    refusals_easyauth,
+    refusals_gateway,
+    refusals_sign_in,
+    refusals_completion,
+    refusals_providers,
+    faults,
+)
 _CODE = re.compile(r"[A-Za-z0-9_ -]{1,63}")
 _OPAQUE = re.compile(r"[0-9a-f]{64}")
 _BEARER = re.compile(r"(?:authorization:\s*)?bearer\s+", re.IGNORECASE)

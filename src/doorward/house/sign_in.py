@@ -12,6 +12,7 @@ from doorward.config.challenge import challenges_of
 from doorward.config.judging import guests_of, judge_of
 from doorward.config.settings import Settings
 from doorward.easyauth import api, version
+from doorward.easyauth.client_directed import ClientDirected
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.me import Me
 from doorward.easyauth.metadata import Metadata
@@ -121,6 +122,7 @@ def build_sign_in(
         *renewal.routes(plan.api_prefix),
         *version.routes(plan.api_prefix),
         *Metadata(plan, trust).routes(),
+        *ClientDirected(parts, client, judge_of(guests, checks_application=True)).routes(),
     ]
     checks = Check(porter, trust, api_prefix=plan.api_prefix).routes()
     return SignInDoors(

@@ -109,6 +109,8 @@ SPEC = ProviderSpec(
     issuer_from_document=True,  # one document speaks for every tenant, or calls a tenant by its GUID
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,
+    posted=("access_token",),
+    posted_beside=("id_token", "refresh_token", "expires_in"),
     sample={
         "aud": "11111111-aaaa-4aaa-8aaa-000000000001",
         "iss": "https://login.microsoftonline.com/11111111-2222-4333-8444-5555aaaabbbb/v2.0",

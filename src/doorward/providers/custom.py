@@ -35,6 +35,7 @@ def make_custom(name: str, name_claim_type: str = "") -> ProviderSpec:
         name_claim_type=name_claim_type or NAME,
         tokens=("id_token", "access_token", "expires_on", "refresh_token"),
         takes_bearer=True,
+        posted_beside=("access_token", "refresh_token", "expires_in"),
         vouched_emails=undenied_email,
         sample={
             "iss": "https://id.example.com",

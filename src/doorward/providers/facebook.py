@@ -40,6 +40,7 @@ SPEC = ProviderSpec(
     login_names_2016=((NAME, NAME),),
     vouched_emails=profile_email,
     subject_field="id",
+    posted=("access_token",),
     tokens=("access_token", "expires_on"),
     can_refresh=False,
     signs_out=False,

@@ -24,6 +24,7 @@ SPEC = ProviderSpec(
     login_names=((NAME, NAME), ("urn:github:login", NAME)),
     vouched_emails=profile_email,
     subject_field="id",
+    posted=("access_token",),
     tokens=("access_token", "expires_on"),
     signs_out=False,
     id_token_signed=False,

@@ -22,6 +22,7 @@ SPEC = ProviderSpec(
     login_names=((EMAIL, EMAIL),),
     name_typ=EMAIL,
     issuer_rule=issuers_of,
+    posted_beside=("authorization_code", "redirect_uri"),
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     sample={
         "iss": "https://accounts.google.com",

@@ -72,6 +72,10 @@ class ProviderSpec:
     argument of `key_rule`. `vouched_emails` gives, from the raw claims and the configured issuer, the e-mail addresses
     that the provider vouches for; only those count in the lists of who may sign in.
 
+    Client-directed sign-in (reference 3): `posted` are the fields that a body must have, `posted_instead` is one that
+    may stand in place of them all, `posted_beside` are those that may come along. Whether a field is a token to verify,
+    or one to ask for a profile with, follows from `kind`.
+
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
     JWTs count as `Authorization: Bearer`. `signs_out` says that a sign-out goes on to the provider where its
@@ -102,6 +106,9 @@ class ProviderSpec:
     told: Callable[[Raw, Mapping[str, str]], Raw] = lambda raw, _told: raw
     secret_proof: str = ""
     long_lived_grant: str = ""
+    posted: tuple[str, ...] = ("id_token",)
+    posted_instead: str = ""
+    posted_beside: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"

@@ -34,6 +34,7 @@ SPEC = ProviderSpec(
     name_typ=UPN,
     vouched_emails=no_email,
     subject_field="id_str",
+    posted=("access_token", "access_token_secret"),
     tokens=("access_token", "access_token_secret"),
     can_refresh=False,
     signs_out=False,
