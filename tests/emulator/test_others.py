@@ -41,9 +41,9 @@ async def facebook_token(app: RelyingParty, **changes: Any) -> dict[str, Any]:
 
 
 async def test_facebook_tells_who_it_is_for_a_proof_of_the_secret(app: RelyingParty) -> None:
-    """`/me` gives the fields that were asked for, in any version of Graph; tokens live sixty days."""
+    """`/me` gives the fields that were asked for, in any version of Graph; a code brings a token of two hours."""
     tokens = await facebook_token(app)
-    assert (tokens["token_type"].lower(), tokens["expires_in"]) == ("bearer", 60 * 86400)
+    assert (tokens["token_type"].lower(), tokens["expires_in"]) == ("bearer", 7200)
     assert "refresh_token" not in tokens
     token = tokens["access_token"]
     query = urlencode({"fields": "id,name,email,first_name,birthday", "appsecret_proof": proof(token)})
@@ -70,6 +70,21 @@ async def test_facebook_refuses_with_an_object(app: RelyingParty) -> None:
     """Graph's way to say it, with status 400."""
     answer = await app.redeem("facebook", "made-up")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 100)
+
+
+async def test_facebook_gives_a_long_lived_token_for_another(app: RelyingParty) -> None:
+    """Sixty days, for the application's own good token and its secret alone."""
+    token = (await facebook_token(app))["access_token"]
+    form = {"grant_type": "fb_exchange_token", "fb_exchange_token": token} | {
+        "client_id": FACEBOOK.client_id,
+        "client_secret": FACEBOOK.client_secret,
+    }
+    address = "/facebook/graph/oauth/access_token"
+    longer = (await app.post(address, form)).json()
+    assert (longer["expires_in"], longer["access_token"] != token) == (60 * 86400, True)
+    other = (await app.tokens("contoso"))["access_token"]
+    for wrong in ({"client_secret": "x"}, {"client_id": "x"}, {"fb_exchange_token": "x"}, {"fb_exchange_token": other}):
+        assert (await app.post(address, form | wrong)).status_code == 400
 
 
 async def test_facebook_says_whose_a_token_is(app: RelyingParty) -> None:
@@ -130,6 +145,7 @@ async def test_live_gives_what_was_asked_for(app: RelyingParty) -> None:
     assert "refresh_token" not in tokens
     profile = (await app.get(f"/live/v5.0/me?access_token={tokens['access_token']}")).json()
     assert "emails" not in profile
+    assert "id_token" not in await app.tokens("microsoftaccount", scope="wl.basic openid")
     assert (await app.sign_in("microsoftaccount", scope="openid"))["error"] == "invalid_scope"
 
 
@@ -375,6 +391,15 @@ async def test_x_signs_in_silently(signer: Signer) -> None:
     assert (await signer.app.get(f"{address}&force_login=true")).status_code == 200
     back = await signer.app.get(address)
     assert "oauth_verifier" in dict(parse_qsl(urlsplit(back.headers["Location"]).query))
+
+
+async def test_x_signs_out(signer: Signer) -> None:
+    """Its session ends, and the browser goes back to a registered address."""
+    await signer.approved()
+    left = await signer.app.get(f"/twitter/logout?post_logout_redirect_uri={SITE}/bye")
+    assert left.headers["Location"] == f"{SITE}/bye"
+    told = dict(parse_qsl((await signer.request_token()).text))
+    assert (await signer.app.get(f"/twitter/oauth/authenticate?oauth_token={told['oauth_token']}")).status_code == 200
 
 
 async def test_x_can_be_broken(signer: Signer) -> None:

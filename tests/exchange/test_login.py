@@ -197,7 +197,7 @@ async def test_a_token_of_another_cloud_is_told_from_a_forgery(sqlite_url: str) 
     """A cloud is a property of the registration: a good token of another cloud is refused as what it is."""
     clock = FrozenClock(NOW)
     async with pretend_entra(clock) as stranger:
-        token = stranger.app._pretending("aad").mint(_with_keys_of_its_own())
+        token = stranger.app.pretending("aad").mint(_with_keys_of_its_own())
         known: dict[str, Any] = {
             f"clouds__other__{name}": value for name, value in cloud_settings(stranger.url).items()
         }

@@ -5,7 +5,6 @@ background tasks of a process do (follow the changes of others, fetch keys) is d
 """
 
 import asyncio
-import copy
 import os
 import shutil
 import socket
@@ -27,7 +26,6 @@ from doorward.emulator.aad import PretendEntra, cloud_settings
 from doorward.emulator.app import EmulatorApp
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.people import CONTOSO, DEV_CLIENT_ID
-from doorward.emulator.pretend import Pretend
 from doorward.gateway.listener import PublicListener
 from doorward.house import BackOffice, Front, build_front, new_metrics, open_back_office
 from doorward.inbound.listen import Listener, bind
@@ -68,7 +66,7 @@ class House:
 
     def mint(self, email: str | None = JANE, **how: Any) -> str:
         """Have the pretend Entra make a token; `how` are the members of `MintRequest`."""
-        return self.emulator.app._pretending("aad").mint(MintRequest(email=email, **how))
+        return self.emulator.app.pretending("aad").mint(MintRequest(email=email, **how))
 
     async def sign_in(self, email: str = JANE, *, fields: Mapping[str, Any] | None = None, **how: Any) -> Answer:
         """Mint a token and exchange it, with further `fields` in the body."""
@@ -217,11 +215,11 @@ async def pretend_entra(clock: Clock, port: int = 0) -> AsyncGenerator[RunningEm
     listening = bind(f"127.0.0.1:{port}")
     port = listening.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    app, entra = copy.copy(_donor()), copy.copy(_donor()._pretend["aad"])
+    app = EmulatorApp(url, clock, SeededEntropy())
+    donor, entra = _donor().pretending("aad"), app.pretending("aad")
+    assert isinstance(donor, PretendEntra)
     assert isinstance(entra, PretendEntra)
-    entra._base, entra._clock, entra._shared = url, clock, copy.copy(entra._shared)
-    entra._shared._made = dict(entra._shared._keys)
-    app._port, app._pretend = port, dict[str, Pretend](aad=entra)
+    entra._shared._made, entra._consumer._made = dict(donor._shared._keys), dict(donor._consumer._keys)
     async with _answering(Listener(name="emulator", socket=listening, app=app), clock):
         yield RunningEmulator(url, port, app)
 

@@ -108,7 +108,7 @@ async def operate(database_url: str, work: Callable[[Store], Awaitable[T]]) -> T
 
 def mint(emulator: RunningEmulator, email: str, **how: Any) -> str:
     """Have the pretend Entra make a token."""
-    return emulator.app._pretending("aad").mint(MintRequest(email=email, **how))
+    return emulator.app.pretending("aad").mint(MintRequest(email=email, **how))
 
 
 async def within_a_second(condition: Callable[[], Awaitable[bool]]) -> bool:

@@ -252,7 +252,9 @@ class PretendEntra(OAuthProvider):
             claims.pop(name, None)
         is_personal = request.fault == "consumer_key" or subject.tenant == CONSUMER_TENANT
         key = (self._consumer if is_personal else self._shared).newest
-        return signed(_header(key, request.version), claims, key, request.faults, DEV_CLIENT_ID)
+        client = self.stage.clients.find(self.name, str(claims.get("aud")))
+        secret = client.client_secret if client is not None else ""
+        return signed(_header(key, request.version), claims, key, request.faults, secret)
 
     def _minted(self, request: MintRequest, subject: Subject) -> dict[str, object]:
         audience = request.audience if request.audience is not None else DEV_CLIENT_ID

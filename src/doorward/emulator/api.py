@@ -77,14 +77,15 @@ class Api:
         except BadMessage as error:
             raise refused(400, str(error)) from error
 
-    def _pretending(self, provider: str) -> Pretend:
+    def pretending(self, provider: str) -> Pretend:
+        """Give a pretend provider; raises `BadMessage` where there is none of that alias."""
         if provider not in self._pretend:
             raise BadMessage(f"no pretend provider {provider!r}; there are: {', '.join(self._pretend)}")
         return self._pretend[provider]
 
     def _mint(self, ask: Ask) -> Reply:
         request = MintRequest.from_json(ask.body)
-        token, _, secret = self._pretending(request.provider).mint(request).partition(" ")
+        token, _, secret = self.pretending(request.provider).mint(request).partition(" ")
         return json_reply(MintResponse(token=token, secret=secret).to_json())
 
     def _authorize(self, ask: Ask) -> Reply:
@@ -118,7 +119,7 @@ class Api:
 
     def _add_client(self, ask: Ask) -> Reply:
         client = _converted(ask.body, Client)
-        self._pretending(client.provider)
+        self.pretending(client.provider)
         if not client.client_id:
             raise BadMessage("client_id is empty")
         self._stage.clients.add(client)
@@ -130,7 +131,7 @@ class Api:
 
     def _set_faults(self, ask: Ask) -> Reply:
         wish = SetFaults.from_json(ask.body)
-        self._pretending(wish.provider)
+        self.pretending(wish.provider)
         if (wish.count is not None and wish.count < 1) or (wish.slow_seconds is not None and wish.slow_seconds < 0):
             raise BadMessage("count must be at least 1, and slow_seconds at least 0")
         key = f"{wish.provider}/refresh" if wish.at_refresh else wish.provider

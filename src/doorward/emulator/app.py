@@ -63,6 +63,10 @@ class EmulatorApp:
         self._pretend: dict[str, Pretend] = {one.name: one for one in pretend_providers(self._stage, custom)}
         self._api = Api(self._stage, self._pretend, self._at_doors)
 
+    def pretending(self, provider: str) -> Pretend:
+        """Give the pretend provider with an alias; raises the emulator's `BadMessage` where there is none."""
+        return self._api.pretending(provider)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":

@@ -17,6 +17,6 @@ class OAuthProvider(OAuthRules):
             case "token":
                 return redeem.answer(self, ask, spot.realm)
             case "end_session":
-                return leave.answer(self, ask, spot.realm)
+                return leave.answer(self, ask)
             case _:
                 return redeem.profile(self, ask)

@@ -1,7 +1,8 @@
 """The pretend Facebook: its dialog, Graph's token endpoint, `/me` and `debug_token`.
 
 Calls of Graph must carry `appsecret_proof`, as an application can demand: a token that leaked is worth nothing without
-the application's secret. Tokens live sixty days and are not refreshed; a person has another id for each application.
+the application's secret. A code brings a token of two hours, which can be exchanged for one of sixty days; none is
+refreshed. A person has another id for each application.
 """
 
 import hmac
@@ -16,13 +17,16 @@ from doorward.emulator.doors import OAuthProvider
 from doorward.emulator.grants import Grant, NotGranted
 from doorward.emulator.people import Person
 from doorward.emulator.pretend import Door, Spot
+from doorward.emulator.traffic import texts
 from doorward.emulator.web import Ask, Refused, Reply, json_reply
-from doorward.protocol.oauth2 import AuthorizationRequest, TokenError
-from doorward.protocol.parameters import BadMessage, read_parameters
+from doorward.protocol.oauth2 import AuthorizationRequest, TokenError, TokenResponse
+from doorward.protocol.parameters import BadMessage, read_form, read_parameters
 
 FACEBOOK_CLIENT_ID = "100000000000001"
 ROOT = "/facebook"
+_TWO_HOURS = 2 * 3600
 _SIXTY_DAYS = 60 * 86400
+_EXCHANGE = "fb_exchange_token"
 _VERSION = re.compile(r"/v[0-9]{1,2}\.[0-9](?=/)")
 _DOORS: dict[str, Door] = {
     f"{ROOT}/dialog/oauth": "authorize",
@@ -52,8 +56,9 @@ class PretendFacebook(OAuthProvider):
     name = "facebook"
     label = "Facebook"
     response_types: ClassVar[frozenset[str]] = frozenset({"", "code"})
+    has_id_tokens: ClassVar[bool] = False
     needs_openid: ClassVar[bool] = False
-    access_seconds: ClassVar[int] = _SIXTY_DAYS
+    access_seconds: ClassVar[int] = _TWO_HOURS
     default_client = FACEBOOK_CLIENT_ID
 
     def document(self, path: str) -> Mapping[str, object] | None:
@@ -66,8 +71,11 @@ class PretendFacebook(OAuthProvider):
         return Spot(door=door) if door is not None else None
 
     def answer(self, ask: Ask, spot: Spot) -> Reply:
-        """Answer at a door; `debug_token` is Facebook's own."""
-        return self._debug(ask) if spot.door == "token_info" else super().answer(ask, spot)
+        """Answer at a door; `debug_token` and the exchange for a long-lived token are Facebook's own."""
+        if spot.door == "token_info":
+            return self._debug(ask)
+        form = _form(ask) if spot.door == "token" else {}
+        return self._lengthen(form) if form.get("grant_type") == _EXCHANGE else super().answer(ask, spot)
 
     def granted_scope(self, request: AuthorizationRequest) -> str:
         """Scopes may be separated by commas; the public profile is always among them."""
@@ -122,6 +130,23 @@ class PretendFacebook(OAuthProvider):
             fields["birthday"] = "01/31/1990"
         return fields
 
+    def _lengthen(self, form: dict[str, str]) -> Reply:
+        """Give a long-lived token for a good one of the same application."""
+        client = self.stage.clients.find(self.name, form.get("client_id", ""))
+        if client is None or not client.has_secret(form.get("client_secret", "")):
+            return _graph_error("Error validating client secret.", 1)
+        try:
+            grant = self.stage.grants.of_access(form.get(_EXCHANGE, "")).grant
+        except NotGranted as error:
+            return _graph_error(f"Error validating access token: {error.reason}", 190)
+        if (grant.provider, grant.client_id) != (self.name, client.client_id):
+            return _graph_error("Error validating access token: it is another application's", 190)
+        token = self.access_token(grant)
+        self.stage.grants.note_access(token, grant, _SIXTY_DAYS)
+        answer = TokenResponse(access_token=token, token_type="bearer", expires_in=_SIXTY_DAYS)
+        note = f"a long-lived token for {grant.email}"
+        return json_reply(answer.to_json(), note=note).telling(texts(answer.members()))
+
     def _debug(self, ask: Ask) -> Reply:
         """Say whose a token is, to an application that proves itself by `ID|SECRET`."""
         query = _query(ask)
@@ -145,7 +170,6 @@ class PretendFacebook(OAuthProvider):
             "application": "Pretend",
             "expires_at": int(issued.ends_at),
             "is_valid": True,
-            "issued_at": int(issued.ends_at) - _SIXTY_DAYS,
             "scopes": grant.scope.split(),
             "user_id": _number(person, grant.client_id),
         }
@@ -161,6 +185,13 @@ def _number(person: Person, client_id: str) -> str:
 def _query(ask: Ask) -> dict[str, str]:
     try:
         return dict(read_parameters(ask.query))
+    except BadMessage:
+        return {}
+
+
+def _form(ask: Ask) -> dict[str, str]:
+    try:
+        return dict(read_form(ask.body)) if ask.is_form else {}
     except BadMessage:
         return {}
 

@@ -48,6 +48,7 @@ class PretendGithub(OAuthProvider):
     name = "github"
     label = "GitHub"
     response_types: ClassVar[frozenset[str]] = frozenset({"", "code"})
+    has_id_tokens: ClassVar[bool] = False
     needs_openid: ClassVar[bool] = False
     default_redirect: ClassVar[bool] = True
     repeats_redirect: ClassVar[bool] = False

@@ -4,9 +4,11 @@ Ends the provider's own session in the browser, then goes back to the applicatio
 registered; any other ends on a page here.
 """
 
+from typing import Protocol
+
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.emulator.lobby import COOKIE
-from doorward.emulator.rules import OAuthRules
+from doorward.emulator.stage import Stage
 from doorward.emulator.web import Ask, Refused, Reply, page, redirect, refusal_page
 from doorward.protocol.jose import base64url_decode
 from doorward.protocol.oauth2 import EndSessionRequest
@@ -15,9 +17,16 @@ from doorward.protocol.parameters import BadMessage, with_parameters
 _NOBODY = "?"
 
 
-def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
+class Leavable(Protocol):
+    """A provider with a session to end."""
+
+    name: str
+    label: str
+    stage: Stage
+
+
+def answer(provider: Leavable, ask: Ask) -> Reply:
     """Sign the browser out; raises `Refused`."""
-    del realm
     try:
         request = EndSessionRequest.from_form(ask.body) if ask.is_form else EndSessionRequest.from_query(ask.query)
     except BadMessage as error:
@@ -34,7 +43,7 @@ def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
     return redirect(with_parameters(target, state), note=f"signed out: {who}").telling(state, f"to {target}")
 
 
-def _may_leave_to(provider: OAuthRules, request: EndSessionRequest, target: str) -> bool:
+def _may_leave_to(provider: Leavable, request: EndSessionRequest, target: str) -> bool:
     """Ask the application that is named, else each one: Entra goes by the address alone."""
     named = request.client_id or _audience(request.id_token_hint)
     clients = provider.stage.clients.of(provider.name)

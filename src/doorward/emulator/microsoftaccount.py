@@ -51,6 +51,7 @@ class PretendLive(OAuthProvider):
 
     name = "microsoftaccount"
     label = "Microsoft account"
+    has_id_tokens: ClassVar[bool] = False
     needs_openid: ClassVar[bool] = False
     access_seconds: ClassVar[int] = 3600
     default_client = LIVE_CLIENT_ID

@@ -37,7 +37,8 @@ class Beside:
 class OAuthRules(ABC):
     """The rules of a pretend provider of OAuth 2 or OpenID Connect; those given here are by the book.
 
-    `response_types` are those it knows, `""` among them where an absent one means `code`. `needs_openid` says that the
+    `response_types` are those it knows, `""` among them where an absent one means `code`. `has_id_tokens` says that it
+    speaks OpenID Connect, `needs_openid` that the
     scope `openid` must be asked for, `default_redirect` that an application may leave its address out,
     `repeats_redirect` that it must name it again with the code, `rotates` that a refresh token is used once.
     `access_seconds` is how long access tokens live, `default_client` the application that tokens are minted for.
@@ -46,6 +47,7 @@ class OAuthRules(ABC):
     name: str
     label: str
     response_types: ClassVar[frozenset[str]] = frozenset({"code"})
+    has_id_tokens: ClassVar[bool] = True
     needs_openid: ClassVar[bool] = True
     default_redirect: ClassVar[bool] = False
     repeats_redirect: ClassVar[bool] = True
@@ -111,7 +113,7 @@ class OAuthRules(ABC):
 
     def gives_id_token(self, grant: Grant) -> bool:
         """Say whether the token endpoint gives an id_token."""
-        return grant.has_scope("openid")
+        return self.has_id_tokens and grant.has_scope("openid")
 
     def beside_code(self, grant: Grant) -> Pairs:
         """Give what the authorization response carries beyond OAuth's parameters."""
@@ -182,7 +184,7 @@ class OAuthRules(ABC):
 
     def with_faults(self, grant: Grant, faults: tuple[str, ...]) -> Grant:
         """Give a grant with the faults that are to happen; a key rotation happens now."""
-        if "key_rotation" in faults and grant.has_scope("openid"):
+        if "key_rotation" in faults and self.gives_id_token(grant):
             self.ring(grant, self.stage.people.find(grant.email)).rotate(withdraw=False)
         left = tuple(fault for fault in faults if fault != "key_rotation")
         return msgspec.structs.replace(grant, faults=left)

@@ -6,7 +6,7 @@ The secrets stand in public source: they open nothing but pretend providers on t
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from doorward.emulator import apple, facebook, github, google, microsoftaccount, twitter
+from doorward.emulator import apple, facebook, from_spec, github, google, microsoftaccount, twitter
 from doorward.emulator.apple import APPLE_CLIENT_ID
 from doorward.emulator.clients import Client
 from doorward.emulator.custom import ROOT as CUSTOM_ROOT
@@ -17,6 +17,7 @@ from doorward.emulator.google import GOOGLE_CLIENT_ID
 from doorward.emulator.microsoftaccount import LIVE_CLIENT_ID
 from doorward.emulator.people import DEV_CLIENT_ID
 from doorward.emulator.twitter import TWITTER_CLIENT_ID
+from doorward.providers import by_alias
 
 CUSTOM = "contoso"
 SECRETS: Mapping[str, str] = {
@@ -81,7 +82,8 @@ def addresses_at(base_url: str, name: str, issuer: str) -> dict[str, str]:
     if name in _ADDRESSES:
         return _ADDRESSES[name](base_url)
     if name != "aad":
-        return {"issuer": f"{base_url}{CUSTOM_ROOT}{name}"}
+        spec = by_alias(name)
+        return {"issuer": f"{base_url}{CUSTOM_ROOT}{name}"} if spec is None else from_spec.addresses(base_url, spec)
     tenant = next((part for part in urlsplit(issuer).path.split("/") if part not in {"", "v1", "v2.0"}), "common")
     is_v2 = issuer.rstrip("/").endswith("/v2.0")
     return {"issuer": f"{base_url}/{tenant}/v2.0" if is_v2 else f"{base_url}/v1/{tenant}/"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from doorward.base.text import email_key
+from doorward.emulator import leave
 from doorward.emulator.choosing import Choice, Offer, choice_of, offer_page
 from doorward.emulator.clients import Client
 from doorward.emulator.lobby import COOKIE, set_cookie
@@ -53,12 +54,13 @@ _DOORS: dict[str, Door] = {
 
 
 def addresses(base_url: str) -> dict[str, str]:
-    """Give the members of `[providers.twitter]`."""
+    """Give the members of `[providers.twitter]`; sign-out is for the pretence alone."""
     return {
         "request_token_endpoint": f"{base_url}{ROOT}/oauth/request_token",
         "authorization_endpoint": f"{base_url}{ROOT}/oauth/authenticate",
         "access_token_endpoint": f"{base_url}{ROOT}/oauth/access_token",
         "userinfo_endpoint": f"{base_url}{ROOT}/1.1/account/verify_credentials.json",
+        "end_session_endpoint": f"{base_url}{ROOT}/logout",
     }
 
 
@@ -102,8 +104,7 @@ class PretendTwitter:
         if spot.door == "authorize":
             return self._authenticate(ask)
         if spot.door == "end_session":
-            self.stage.lobby.leave(ask.cookie(COOKIE), self.name)
-            raise Refused(refusal_page(400, "You are signed out", "X has no address to go back to."))
+            return leave.answer(self, ask)
         wanted = "GET" if spot.door == "userinfo" else "POST"
         if ask.method != wanted:
             raise Refused(_problem(405, f"use {wanted}").with_headers((b"allow", wanted.encode())))
