@@ -230,7 +230,7 @@ def _wrapped(text: str) -> str:
 
 def is_custom(spec: ProviderSpec) -> bool:
     """Say whether a provider is one by name alone."""
-    return spec.name not in providers.ALL
+    return spec.name == CUSTOM
 
 
 def tree(spec: ProviderSpec) -> dict[str, object]:

@@ -12,7 +12,8 @@ import pytest
 from tests.support.programs import DOORWARD, environment, free_ports, start_doorward
 from tests.support.sources import ROOT
 
-PAGES = ("README.md", "docs/quickstart.md", "docs/exchange.md")
+PAGES = ("README.md", "docs/quickstart.md", "docs/sign-in.md", "docs/exchange.md")
+PORTS = 4
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # Numbers that differ from run to run; every other number is as it is printed.
 VARYING = {"iat", "exp"}
@@ -36,7 +37,7 @@ def steps(page: str) -> list[tuple[str, str | None]]:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_answer_as_the_page_says(page: str, tmp_path: Path) -> None:
     """Every command of the page succeeds in a shell, in order, and every answer is the one that is printed below it."""
-    port = free_ports(3)
+    port = free_ports(PORTS)
     with start_doorward("dev", "--port", str(port), cwd=tmp_path, prints_secrets=True) as dev:
         dev.wait_for_output("Have the pretend Entra")
         told = list(run_steps(page, port, tmp_path))
@@ -64,7 +65,7 @@ def run_steps(page: str, port: int, cwd: Path) -> Iterator[tuple[str, str | None
 
 def on_ports(text: str, port: int) -> str:
     """Put the ports of this run in place of the default ones."""
-    for offset in range(3):
+    for offset in range(PORTS):
         text = text.replace(f"127.0.0.1:{8080 + offset}", f"127.0.0.1:{port + offset}")
     return text
 
