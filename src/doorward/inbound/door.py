@@ -115,13 +115,13 @@ class Door:
         )
 
         async def read(limit: int) -> bytes:
-            return await _read(visit, limit, receive)
+            return await read_body(visit, limit, receive)
 
         try:
             reply = await self.answer(visit, read)
             await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
             if is_last(reply):
-                await _linger(reply.body, receive, send)
+                await linger(reply.body, receive, send)
             else:
                 await send({"type": "http.response.body", "body": reply.body})
         except (ClientGone, asyncio.CancelledError):
@@ -229,10 +229,11 @@ def _headers_of(refusal: DoorwardError, methods: Mapping[str, Route] | None) -> 
     return ()
 
 
-async def _read(visit: Visit, limit: int, receive: Receive) -> bytes:
-    """Read the body.
+async def read_body(visit: Visit, limit: int, receive: Receive) -> bytes:
+    """Read the body of an ASGI request.
 
-    Raises `DoorwardError` with PAYLOAD_TOO_LARGE as soon as more than `limit` bytes are announced or have come.
+    Raises `DoorwardError` with PAYLOAD_TOO_LARGE as soon as more than `limit` bytes are announced or have come, and
+    `ClientGone` where its end never comes.
     """
     announced = visit.header(b"content-length")
     if announced is not None and int(announced) > limit:
@@ -243,14 +244,15 @@ async def _read(visit: Visit, limit: int, receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body = body + message["body"] if body else message["body"]
-        more = message["more_body"]
+        piece = message.get("body", b"")
+        body = body + piece if body else piece
+        more = message.get("more_body", False)
         if len(body) > limit:
             raise DoorwardError(PAYLOAD_TOO_LARGE, limit=limit)
     return body
 
 
-async def _linger(body: bytes, receive: Receive, send: Send) -> None:
+async def linger(body: bytes, receive: Receive, send: Send) -> None:
     """Send the answer to a body that is still coming, and read on for a moment before closing.
 
     Closing a socket with unread bytes resets the connection, and the reset can overtake the answer.
@@ -261,9 +263,9 @@ async def _linger(body: bytes, receive: Receive, send: Send) -> None:
         async with asyncio.timeout(LINGER_SECONDS):
             while left > 0:
                 message = await receive()
-                if message["type"] == "http.disconnect" or not message["more_body"]:
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     break
-                left -= len(message["body"])
+                left -= len(message.get("body", b""))
     except TimeoutError:
         pass
     await send({"type": "http.response.body", "body": b""})
