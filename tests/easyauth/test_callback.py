@@ -12,8 +12,10 @@ from doorward.base.errors import ErrorRow
 from doorward.base.refusals_gateway import PERSON_NOT_ADMITTED
 from doorward.base.secret import Secret
 from doorward.config.auth_plan import AuthPlan
+from doorward.protocol.id_token import half_hash as made_half_hash
 from tests.support import peers
 from tests.support.canaries import canary, keep_secret
+from tests.support.other_keys import OTHERS, other_signer
 from tests.support.postgres import PostgresServer
 from tests.support.sign_in import CLIENT_ID, NOW, Browser, Comeback, Entrance, Got, entrance, query_of, signer
 
@@ -677,3 +679,32 @@ async def test_two_hundred_people_at_once_are_not_mixed_up(database_url: str) ->
 
         subjects = await asyncio.gather(*(go(number) for number in range(200)))
         assert subjects == [f"sub-person{number}" for number in range(200)]
+
+
+# --- other algorithms ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", OTHERS)
+async def test_a_custom_provider_may_sign_by_another_algorithm(sqlite_url: str, algorithm: str) -> None:
+    """Sign-in at a custom provider with any algorithm of public keys, `at_hash` by its own hash included."""
+    async with entrance(sqlite_url, "contoso") as it:
+        made = other_signer(algorithm)
+        it.provider.answers["/keys"] = peers.answer(json.dumps({"keys": [made.jwk()]}).encode())
+        it.provider.key = made  # pyright: ignore[reportAttributeAccessIssue] - it signs as the other does
+        it.provider.claims["at_hash"] = made_half_hash(canary("access-sub-jane"), algorithm)
+        browser = it.browser()
+        assert (await browser.bring(await begin(it, browser, "contoso"))).status == 302
+        assert browser.session is not None
+
+
+@pytest.mark.parametrize("provider", ["aad", "google", "apple"])
+async def test_the_others_sign_by_rs256_alone(sqlite_url: str, provider: str) -> None:
+    """A provider that is known to sign RS256 signs nobody in by ES256, published key or not."""
+    async with entrance(sqlite_url, provider) as it:
+        made = other_signer("ES256")
+        jwks = {"keys": [made.jwk(), signer().jwk()]}
+        it.provider.answers["/keys"] = peers.answer(json.dumps(jwks).encode())
+        it.provider.key = made  # pyright: ignore[reportAttributeAccessIssue] - it signs as the other does
+        browser = it.browser()
+        got = await browser.bring(await begin(it, browser, provider))
+        assert_refused(got, browser, 401, "id_token_refused")

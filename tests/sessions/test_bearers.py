@@ -1,5 +1,6 @@
 """Bearers of providers: whose JWTs count, and who is refused although the token is good."""
 
+import json
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -14,13 +15,15 @@ from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.identity.admission import Recognised, Via
 from doorward.identity.person import Identity
 from doorward.identity.policy import GuestList, Policy, refuse_by_policy
-from doorward.protocol.jose import ProviderKey, parse_key_set
+from doorward.protocol.algorithms import read_key_set
+from doorward.protocol.jose import KeySet, ProviderKey
 from doorward.protocol.jose_sign import RsaSigner
 from doorward.protocol.oidc import VerifiedClaims
 from doorward.providers.spec import Endpoints
 from doorward.sessions.bearers import RECHECK_BEARER, ProviderBearers
 from doorward.sessions.presenting import Presenter
 from doorward.sessions.session import Caller
+from tests.support.other_keys import other_signer
 from tests.support.sessions import NOW, PROVIDERS, plan_of
 
 CLIENT = "client-aad"
@@ -48,11 +51,18 @@ class Providers:
 
     async def find(self, url: str, kid: str) -> tuple[ProviderKey, ...]:
         """Give a provider's keys."""
-        name = url.removeprefix("https://").partition(".")[0]
-        if name in self.keyless:
+        if _name(url) in self.keyless:
             raise DoorwardError(KEYS_UNAVAILABLE)
-        document = f'{{"keys": [{str(signer(name).jwk()).replace(chr(39), chr(34))}]}}'
-        return parse_key_set(document.encode()).find(kid)
+        return self.key_set(url).find(kid)
+
+    def key_set(self, url: str) -> KeySet:
+        """Give a provider's whole key set, with an elliptic key beside the other."""
+        keys = [signer(_name(url)).jwk(), other_signer("ES256").jwk()]
+        return read_key_set(json.dumps({"keys": keys}).encode())
+
+
+def _name(url: str) -> str:
+    return url.removeprefix("https://").partition(".")[0]
 
 
 def judge(plan: ProviderPlan, claims: VerifiedClaims, identity: Identity) -> ErrorRow | None:
@@ -120,6 +130,24 @@ async def test_aad_and_custom_providers_speak_for_people(name: str) -> None:
     assert headers[b"X-MS-CLIENT-PRINCIPAL-IDP"] == name.encode()
     assert caller.session is None
     assert caller.until == NOW + RECHECK_BEARER
+
+
+async def test_a_custom_provider_may_sign_by_another_algorithm_and_entra_may_not() -> None:
+    """ES256 counts where the provider is the operator's own choice; the same key at aad's address signs nothing."""
+    made = other_signer("ES256")
+
+    def of(name: str) -> str:
+        claims = {
+            "aud": f"client-{name}",
+            "iss": f"https://{name}.example",
+            "exp": int(NOW) + 60,
+            "sub": "s",
+            "oid": "o",
+        }
+        return made.sign({"kid": made.kid}, claims)
+
+    assert name_of(await bearers(Providers()).check(of("contoso"))) == "s"
+    assert await code_of(bearers(Providers()), of("aad")) == "invalid_bearer"
 
 
 async def test_it_counts_no_longer_than_it_lives() -> None:

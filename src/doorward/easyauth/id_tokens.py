@@ -15,6 +15,7 @@ from doorward.base.refusals_sign_in import ID_TOKEN_REFUSED
 from doorward.config.auth_plan import ProviderPlan
 from doorward.identity.person import Identity
 from doorward.keys.provider_keys import ProviderKeys
+from doorward.keys.signing_keys import find_signing_keys
 from doorward.protocol.id_token import IdTokenRules, verify_id_token
 from doorward.protocol.jose import BEARER_TYPES, ID_TOKEN_TYPES, read_compact
 from doorward.protocol.oauth2 import AuthorizationResponse, TokenResponse
@@ -72,8 +73,8 @@ class IdTokens:
     ) -> VerifiedClaims:
         spec, issuer = plan.spec, endpoints.issuer
         try:
-            token = read_compact(text, types)
-            keys = await self._keys.find(endpoints.jwks_uri, token.kid)
+            token = read_compact(text, types, spec.algorithms)
+            keys = await find_signing_keys(self._keys, endpoints.jwks_uri, token)
             twins_at = spec.twin_keys(issuer, endpoints.jwks_uri)
             twins = await self._keys.find(twins_at, token.kid) if twins_at else ()
             rules = IdTokenRules(
@@ -111,7 +112,7 @@ class IdTokens:
         Raises `DoorwardError` (`id_token_refused`) for what is no token.
         """
         try:
-            nonce = read_compact(text).unverified_claims.get("nonce")
+            nonce = read_compact(text, algorithms=plan.spec.algorithms).unverified_claims.get("nonce")
         except TokenRefused as refused:
             raise _refusal(plan, refused) from refused
         return nonce if isinstance(nonce, str) else ""

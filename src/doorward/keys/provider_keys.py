@@ -23,7 +23,8 @@ from doorward.base.refusals import KEYS_UNAVAILABLE
 from doorward.keys.kept import KeptDocument, KeptDocuments
 from doorward.keys.key_set_news import KeySetEvent, KeySetStatus
 from doorward.outbound import OutboundFailed
-from doorward.protocol.jose import KeySet, ProviderKey, parse_key_set
+from doorward.protocol.algorithms import read_key_set
+from doorward.protocol.jose import KeySet, ProviderKey
 
 LIFETIME = 12 * 3600.0
 STALE_LIMIT = 48 * 3600.0
@@ -215,7 +216,7 @@ class ProviderKeys:
             return
         age = max(0.0, now - kept.fetched_at)
         with suppress(ValueError):  # a damaged row is as good as none
-            self._install(entry, parse_key_set(kept.document), min(kept.fetched_at, now), min(age, unseen_for))
+            self._install(entry, read_key_set(kept.document), min(kept.fetched_at, now), min(age, unseen_for))
 
     def _entry(self, url: str) -> _Entry:
         entry = self._entries.get(url)
@@ -249,7 +250,7 @@ class ProviderKeys:
         entry.fetches += 1
         try:
             document = await self._source.get_json_document(entry.url)
-            keys = parse_key_set(document)
+            keys = read_key_set(document)
         except (OutboundFailed, ValueError) as error:
             await self._note_failure(entry, str(error))
         except Exception as error:  # noqa: BLE001 - a defect in a fetch must not end the cache for everybody

@@ -15,11 +15,13 @@ from doorward.protocol.jose import (
     COMPACT_FORM,
     HEADER,
     PAYLOAD,
+    RS256,
     SIGNATURE,
+    OtherKey,
     ProviderKey,
     UnverifiedToken,
     base64url_encode,
-    verify_rs256,
+    verify_signature,
 )
 from doorward.protocol.oidc import (
     CLAIM_SHAPES,
@@ -162,14 +164,14 @@ class IdTokenRules:
 
 
 def verify_id_token(
-    token: UnverifiedToken, keys: Iterable[ProviderKey], rules: IdTokenRules, now: float
+    token: UnverifiedToken, keys: Iterable[ProviderKey | OtherKey], rules: IdTokenRules, now: float
 ) -> VerifiedClaims:
     """Make every check of `CHECKS` that remains after reading, and give the claims.
 
     `keys` are those that the issuer publishes under the token's `kid`, `now` is in seconds since the epoch. Raises
     `TokenRefused`.
     """
-    signers = [key for key in keys if verify_rs256(token, key)]
+    signers = [key for key in keys if verify_signature(token, key)]
     if not signers:
         raise TokenRefused(SIGNATURE, "no key that the issuer publishes made this signature")
     claims = token.unverified_claims
@@ -180,13 +182,18 @@ def verify_id_token(
     _check_key_issuer(claims, signers, rules.key_may_sign)
     _check_audience(claims, rules)
     if not rules.bearer:
-        _check_binding(claims, rules)
+        _check_binding(claims, rules, token.algorithm)
     return VerifiedClaims(claims)
 
 
-def half_hash(text: str) -> str:
-    """Give the `c_hash` of a code or the `at_hash` of an access token under RS256 (OpenID Connect Core 3.3.2.11)."""
-    return base64url_encode(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:16]).decode()
+def half_hash(text: str, algorithm: str = RS256) -> str:
+    """Give the `c_hash` of a code or the `at_hash` of an access token (OpenID Connect Core 3.3.2.11).
+
+    The hash is that of the id_token's algorithm: its last three digits, and SHA-512 for EdDSA with Ed25519.
+    """
+    name = "sha512" if algorithm.startswith("Ed") else f"sha{algorithm[2:]}"
+    digest = hashlib.new(name, text.encode(errors="surrogatepass")).digest()
+    return base64url_encode(digest[: len(digest) // 2]).decode()
 
 
 def _check_issuer(claims: Claims, issuer: str | IssuerRule) -> None:
@@ -196,8 +203,9 @@ def _check_issuer(claims: Claims, issuer: str | IssuerRule) -> None:
         raise TokenRefused(ISSUER, f"iss is not {rule.demands}", Fault.ISSUER, iss=found)
 
 
-def _check_key_issuer(claims: Claims, signers: list[ProviderKey], key_may_sign: KeyRule | None) -> None:
-    if key_may_sign is not None and not any(key_may_sign(key, claims) for key in signers):
+def _check_key_issuer(claims: Claims, signers: list[ProviderKey | OtherKey], key_may_sign: KeyRule | None) -> None:
+    known = (key for key in signers if isinstance(key, ProviderKey))  # no other key says for whom it speaks
+    if key_may_sign is not None and not any(key_may_sign(key, claims) for key in known):
         # A stolen consumer key must not sign for an organization's tenant: the lesson of Storm-0558.
         raise TokenRefused(KEY_ISSUER, "the signing key is published for another issuer", Fault.ISSUER)
 
@@ -216,12 +224,13 @@ def _check_audience(claims: Claims, rules: IdTokenRules) -> None:
         raise TokenRefused(AUTHORIZED_PARTY, "azp is another client", Fault.AUDIENCE)
 
 
-def _check_binding(claims: Claims, rules: IdTokenRules) -> None:
+def _check_binding(claims: Claims, rules: IdTokenRules, algorithm: str) -> None:
     """Hold an id_token to the sign-in, code, access token and session that it came for."""
     check_nonce(claims, rules.nonce)
-    if rules.code is not None and claims.get("c_hash") != half_hash(rules.code):
+    if rules.code is not None and claims.get("c_hash") != half_hash(rules.code, algorithm):
         raise TokenRefused(CODE_HASH, "c_hash is absent or belongs to another code")
-    if rules.access_token is not None and claims.get("at_hash", ...) not in (..., half_hash(rules.access_token)):
+    access_token, hashed = rules.access_token, claims.get("at_hash", ...)
+    if access_token is not None and hashed not in (..., half_hash(access_token, algorithm)):
         raise TokenRefused(ACCESS_TOKEN_HASH, "at_hash belongs to another access token")
     if rules.subject is not None and claims["sub"] != rules.subject:
         raise TokenRefused(SUBJECT, "sub differs from that of the session")

@@ -1,13 +1,14 @@
 """JOSE, the reading half: compact tokens, key sets and RS256 signatures (RFC 7515, 7517, 7518).
 
-Owns what may stand in a provider's token before anybody looks at a claim. Deliberately narrow: one algorithm that is
-never chosen by the token, a closed list of header parameters, canonical encoding only. Symmetric keys have no place in
-this file, so a public key can never be taken for an HMAC secret (token-exchange reference 2.5, 2.6, 2.13).
+Owns what may stand in a provider's token before anybody looks at a claim. Deliberately narrow: one algorithm unless the
+caller names others, never one that the token chooses, a closed list of header parameters, canonical encoding only.
+Symmetric keys have no place in this file, so a public key can never be taken for an HMAC secret (token-exchange
+reference 2.5, 2.6, 2.13). Keys of other algorithms are read in `algorithms`.
 """
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -23,6 +24,8 @@ from doorward.protocol.refusal import Check, TokenRefused
 
 MAX_TOKEN = 16 * 1024
 MAX_KID = 256
+RS256 = "RS256"
+ONLY_RS256 = frozenset({RS256})
 RSA_BITS = range(2048, 8193)
 RSA_EXPONENT = 65537
 MAX_KEYS = 256
@@ -51,8 +54,8 @@ COMPACT_FORM = Check(
 )
 HEADER = Check(
     name="header",
-    demands="a JSON object with alg RS256, a kid of at most 256 characters, typ absent or JWT, and nothing that "
-    "brings its own key, compression or critical extensions",
+    demands="a JSON object with alg RS256 (a custom provider's may be another one), a kid of at most 256 characters, "
+    "typ absent or JWT, and nothing that brings its own key, compression or critical extensions",
     source="RFC 8725; reference 2.5",
 )
 PAYLOAD = Check(
@@ -62,7 +65,7 @@ PAYLOAD = Check(
 )
 SIGNATURE = Check(
     name="signature",
-    demands="an RS256 signature by a key that the issuer publishes under the token's kid",
+    demands="a signature by its algorithm and by a key that the issuer publishes under the token's kid",
     source="RFC 7515 section 5.2; reference 2.6",
 )
 
@@ -80,6 +83,11 @@ class UnverifiedToken:
     signing_input: bytes
     signature: bytes = field(repr=False)
 
+    @property
+    def algorithm(self) -> str:
+        """Give the header's `alg`, which was among those that the reader allowed."""
+        return str(self.header["alg"])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderKey:
@@ -91,15 +99,29 @@ class ProviderKey:
     modulus: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherKey:
+    """One usable key of a provider that signs by another algorithm than RS256: by those in `algorithms`."""
+
+    kid: str
+    algorithms: frozenset[object]
+    verifies: Callable[[str, bytes, bytes], bool] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys of one key document, by `kid`."""
+    """The usable keys of one key document, by `kid`; `others` verify everything but RS256."""
 
     by_kid: Mapping[str, tuple[ProviderKey, ...]]
+    others: Mapping[str, tuple[OtherKey, ...]] = field(default_factory=dict[str, tuple[OtherKey, ...]])
 
     def find(self, kid: str) -> tuple[ProviderKey, ...]:
         """Give the keys published under `kid`; none when there is none."""
         return self.by_kid.get(kid, ())
+
+    def find_other(self, kid: str) -> tuple[OtherKey, ...]:
+        """Give the keys of other algorithms that are published under `kid`; none when there is none."""
+        return self.others.get(kid, ())
 
     def __iter__(self) -> Iterator[ProviderKey]:
         """Go through all keys."""
@@ -132,18 +154,21 @@ def base64url_encode(raw: bytes) -> bytes:
     return binascii.b2a_base64(raw, newline=False).translate(_TO_BASE64URL).rstrip(b"=")
 
 
-def read_compact(token: str, types: frozenset[str] = ID_TOKEN_TYPES) -> UnverifiedToken:
+def read_compact(
+    token: str, types: frozenset[str] = ID_TOKEN_TYPES, algorithms: frozenset[str] = ONLY_RS256
+) -> UnverifiedToken:
     """Read a provider's token in compact form; checks everything that can be checked without a key.
 
     `types` are the values that the header's `typ` may have, in capitals: an access token that says so is no id_token
-    (RFC 8725 section 3.11). Raises `TokenRefused` by `COMPACT_FORM`, `HEADER` or `PAYLOAD`.
+    (RFC 8725 section 3.11). `algorithms` are those that its `alg` may have. Raises
+    `TokenRefused` by `COMPACT_FORM`, `HEADER` or `PAYLOAD`.
     """
     if len(token) > MAX_TOKEN:
         raise TokenRefused(COMPACT_FORM, f"longer than {MAX_TOKEN} characters")
     if _COMPACT.fullmatch(token) is None:
         raise TokenRefused(COMPACT_FORM, _why_not_compact(token))
     head, body, tail = token.encode().split(b".")
-    kid, header = _read_header(head, types)
+    kid, header = _read_header(head, types, algorithms)
     return UnverifiedToken(
         kid=kid,
         header=header,
@@ -154,12 +179,24 @@ def read_compact(token: str, types: frozenset[str] = ID_TOKEN_TYPES) -> Unverifi
 
 
 def verify_rs256(token: UnverifiedToken, key: ProviderKey) -> bool:
-    """Say whether `key` made the token's signature (RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3)."""
+    """Say whether `key` made the token's signature (RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3).
+
+    A token that says it is signed in another way is not, whatever its signature.
+    """
+    if token.header.get("alg") != RS256:
+        return False
     try:
         key.public.verify(token.signature, token.signing_input, _PADDING, _HASH)
     except InvalidSignature:
         return False
     return True
+
+
+def verify_signature(token: UnverifiedToken, key: ProviderKey | OtherKey) -> bool:
+    """Say whether `key` made the token's signature, by an algorithm that both of them name."""
+    if isinstance(key, ProviderKey):
+        return verify_rs256(token, key)
+    return token.algorithm in key.algorithms and key.verifies(token.algorithm, token.signing_input, token.signature)
 
 
 def parse_key_set(document: bytes) -> KeySet:
@@ -207,25 +244,29 @@ def _read_object(part: bytes, check: Check) -> dict[str, object]:
         raise TokenRefused(check, str(error)) from error
 
 
-def _read_header(head: bytes, types: frozenset[str]) -> tuple[str, Mapping[str, object]]:
+def _read_header(head: bytes, types: frozenset[str], algorithms: frozenset[str]) -> tuple[str, Mapping[str, object]]:
     """Read a header and give its kid; all tokens under one key have the same, so those that passed are remembered.
 
     Long ones are not: anybody can send a header that passes, and none of them may fill the memory.
     """
-    return _read_short_header(head, types) if len(head) <= _KNOWN_HEADER_MAX else _read_any_header(head, types)
+    read = _read_short_header if len(head) <= _KNOWN_HEADER_MAX else _read_any_header
+    return read(head, types, algorithms)
 
 
-def _read_any_header(head: bytes, types: frozenset[str]) -> tuple[str, Mapping[str, object]]:
+def _read_any_header(
+    head: bytes, types: frozenset[str], algorithms: frozenset[str]
+) -> tuple[str, Mapping[str, object]]:
     header = MappingProxyType(_read_object(head, HEADER))
-    return _check_header(header, types), header
+    return _check_header(header, types, algorithms), header
 
 
 _read_short_header = lru_cache(_KNOWN_HEADERS)(_read_any_header)
 
 
-def _check_header(header: Mapping[str, object], types: frozenset[str]) -> str:
-    if header.get("alg") != "RS256":
-        raise TokenRefused(HEADER, "alg is not RS256")
+def _check_header(header: Mapping[str, object], types: frozenset[str], algorithms: frozenset[str]) -> str:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
+        raise TokenRefused(HEADER, f"alg is not {' or '.join(sorted(algorithms))}")
     for name in _FORBIDDEN_HEADERS.intersection(header):
         raise TokenRefused(HEADER, f"the header parameter {name} is not allowed")
     if "nonce" in header:

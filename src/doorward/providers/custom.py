@@ -3,6 +3,7 @@
 import re
 
 from doorward.identity.claims import NAME
+from doorward.protocol.algorithms import ALGORITHMS
 from doorward.providers.spec import Endpoints, ProviderSpec
 from doorward.providers.vouching import undenied_email
 
@@ -35,6 +36,7 @@ def make_custom(name: str, name_claim_type: str = "") -> ProviderSpec:
         name_claim_type=name_claim_type or NAME,
         tokens=("id_token", "access_token", "expires_on", "refresh_token"),
         takes_bearer=True,
+        algorithms=ALGORITHMS,
         posted_beside=("access_token", "refresh_token", "expires_in"),
         vouched_emails=undenied_email,
         sample={

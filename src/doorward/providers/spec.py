@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from doorward.identity.claims import NAME
 from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
-from doorward.protocol.jose import ProviderKey
+from doorward.protocol.jose import ONLY_RS256, ProviderKey
 from doorward.providers.mapping import MapClaims, Raw, map_token
 from doorward.providers.vouching import Vouch, verified_email
 
@@ -65,12 +65,13 @@ class ProviderSpec:
     an access token show that the client secret is known, too, empty where there is none. `long_lived_grant` is the
     grant_type, and the parameter, that makes a long-lived token of a short-lived one.
 
-    Believing: `issuer_rule` gives the issuers that count, from the issuer that discovery or the settings name and the
-    configured one; `issuer_from_document` says that a discovery document may name another one. `key_rule` gives, from
-    the former issuer, which of the provider's keys may sign for whom. `twin_keys` gives, from it and the address of
-    its keys, where a second document tells more of the same keys; what that has under the token's `kid` is the other
-    argument of `key_rule`. `vouched_emails` gives, from the raw claims and the configured issuer, the e-mail addresses
-    that the provider vouches for; only those count in the lists of who may sign in.
+    Believing: `algorithms` are those that its tokens may be signed with. `issuer_rule` gives the issuers that count,
+    from the issuer that discovery or the settings name and the configured one; `issuer_from_document` says that a
+    discovery document may name another one. `key_rule` gives, from the former issuer, which of the provider's keys may
+    sign for whom. `twin_keys` gives, from it and the address of its keys, where a second document tells more of the
+    same keys; what that has under the token's `kid` is the other argument of `key_rule`. `vouched_emails` gives, from
+    the raw claims and the configured issuer, the e-mail addresses that the provider vouches for; only those count in
+    the lists of who may sign in.
 
     Client-directed sign-in (reference 3): `posted` are the fields that a body must have, `posted_instead` is one that
     may stand in place of them all, `posted_beside` are those that may come along. Whether a field is a token to verify,
@@ -102,6 +103,7 @@ class ProviderSpec:
     key_rule: Callable[[str, Iterable[ProviderKey]], KeyRule | None] = lambda _issuer, _twins: None
     twin_keys: Callable[[str, str], str] = lambda _issuer, _keys: ""
     issuer_from_document: bool = False
+    algorithms: frozenset[str] = ONLY_RS256
     vouched_emails: Vouch = verified_email
     told: Callable[[Raw, Mapping[str, str]], Raw] = lambda raw, _told: raw
     secret_proof: str = ""

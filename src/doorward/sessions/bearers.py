@@ -10,7 +10,7 @@ of sessions.
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError, ErrorRow
@@ -20,8 +20,9 @@ from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.identity.admission import Recognised, Via
 from doorward.identity.person import Identity, ProviderTokens
 from doorward.identity.principal import platform_identity
+from doorward.keys.signing_keys import KeySource, find_signing_keys
 from doorward.protocol.id_token import IdTokenRules, verify_id_token
-from doorward.protocol.jose import BEARER_TYPES, ProviderKey, UnverifiedToken, read_compact
+from doorward.protocol.jose import BEARER_TYPES, HEADER, UnverifiedToken, read_compact
 from doorward.protocol.oidc import VerifiedClaims
 from doorward.protocol.refusal import TokenRefused
 from doorward.providers.identify import NobodyNamed, make_identity
@@ -38,14 +39,6 @@ MOST_KNOWN = 20_000
 Judge: TypeAlias = Callable[[ProviderPlan, VerifiedClaims, Identity], ErrorRow | None]
 """Holds somebody with a bearer to the policy of the provider; gives the refusal, or None."""
 EndpointsOf: TypeAlias = Callable[[ProviderPlan], Awaitable[Endpoints]]
-
-
-class KeySource(Protocol):
-    """Where the keys of an issuer come from."""
-
-    async def find(self, url: str, kid: str) -> tuple[ProviderKey, ...]:
-        """Give the keys under `kid` at an address; raises `DoorwardError` (`keys_unavailable`)."""
-        ...
 
 
 class ProviderBearers:
@@ -65,6 +58,7 @@ class ProviderBearers:
     ) -> None:
         """Take the providers of `plan` that take bearers; `leeway` is in seconds."""
         self._plans = tuple(provider for provider in plan.providers.values() if provider.spec.takes_bearer)
+        self._algorithms = frozenset(name for provider in self._plans for name in provider.spec.algorithms)
         self._legacy = plan.legacy_claims
         self._endpoints = endpoints
         self._keys = keys
@@ -105,7 +99,7 @@ class ProviderBearers:
         """Find the provider whose token this is; where several could be meant, the first whose checks all pass."""
         obstacle = DoorwardError(INVALID_BEARER, reason="its issuer is no provider that takes bearers")
         try:
-            token = read_compact(bearer, BEARER_TYPES)
+            token = read_compact(bearer, BEARER_TYPES, self._algorithms)
         except TokenRefused as refusal:
             raise _invalid(refusal) from refusal
         for plan in self._plans:
@@ -125,7 +119,9 @@ class ProviderBearers:
         issuer = plan.spec.issuer_rule(endpoints.issuer, plan.endpoints.issuer)
         if not isinstance(token.unverified_claims.get("iss"), str) or not issuer.admits(token.unverified_claims):
             raise _OfAnother
-        keys = await self._keys.find(endpoints.jwks_uri, token.kid)
+        if token.algorithm not in plan.spec.algorithms:
+            raise TokenRefused(HEADER, "alg is none of this provider's")
+        keys = await find_signing_keys(self._keys, endpoints.jwks_uri, token)
         twins_at = plan.spec.twin_keys(endpoints.issuer, endpoints.jwks_uri)
         twins = await self._keys.find(twins_at, token.kid) if twins_at else ()
         rules = IdTokenRules(

@@ -42,9 +42,9 @@ class PendingSignIn(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     """A sign-in that the browser is away for.
 
     `target` is where it goes afterwards, as it was judged at the beginning. `completion_type` and `completion_origin`
-    are those of popup sign-ins, `code_challenge` that of a native app, `oauth_token` the request token of OAuth 1.0a with
-    `oauth_token_secret`, which the sealed cookie alone keeps.
-    `redirect_uri` is the address that the provider was told to come back to.
+    are those of popup sign-ins, `code_challenge` that of a native app, `oauth_token` the request token of OAuth 1.0a
+    with `oauth_token_secret`, which the sealed cookie alone keeps. `redirect_uri` is the address that the provider was
+    told to come back to.
     """
 
     nonce: str
