@@ -10,8 +10,9 @@ import pytest
 
 from doorward.asgi import EasyAuth as AsgiEasyAuth
 from doorward.identity.admission import Action
+from doorward.wsgi import EasyAuth as WsgiEasyAuth
 from tests.doors.scenarios import BEARER, COOKIE, Outcome, Scenario, scenarios
-from tests.support.app_servers import showing_asgi, uvicorn_serving
+from tests.support.app_servers import flask_site, showing_asgi, showing_wsgi, uvicorn_serving, werkzeug_serving, wsgi_serving
 from tests.support.realms import MOZILLA, Answer, DoorAtWork, PortDoor, Realm, login_address, realm
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -61,12 +62,30 @@ async def asgi_without_lifespan(one: Realm) -> AsyncGenerator[DoorAtWork]:
     app.close()
 
 
+@asynccontextmanager
+async def wsgi(one: Realm) -> AsyncGenerator[DoorAtWork]:
+    app = WsgiEasyAuth(showing_wsgi, config=one.settings)
+    with wsgi_serving(app) as port:
+        yield PortDoor(port)
+    app.close()
+
+
+@asynccontextmanager
+async def flask(one: Realm) -> AsyncGenerator[DoorAtWork]:
+    app = WsgiEasyAuth(flask_site(), config=one.settings)
+    with werkzeug_serving(app) as port:
+        yield PortDoor(port)
+    app.close()
+
+
 Making = Callable[[Realm], AbstractAsyncContextManager[DoorAtWork]]
 DOORS: dict[str, Making] = {
     "listener": listener,
     "check": check,
     "asgi": asgi,
     "asgi without lifespan": asgi_without_lifespan,
+    "wsgi": wsgi,
+    "wsgi by werkzeug": flask,
 }
 FORWARD_AUTH = {"check"}
 
@@ -129,7 +148,7 @@ class Held:
         return "sign-in" if location.startswith(f"{self.one.provider.url}/authorize?") and has_nonce else location
 
 
-@pytest.mark.parametrize("name", DOORS.keys() - {"check"})
+@pytest.mark.parametrize("name", sorted(DOORS.keys() - {"check"}))
 async def test_our_cookies_stay_ours(sqlite_url: str, name: str) -> None:
     """The application sees every cookie of its own, in order, and none of ours."""
     async with realm(sqlite_url) as one, DOORS[name](one) as door:
