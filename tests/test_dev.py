@@ -146,3 +146,40 @@ def test_commands_are_plain_shell_words(tmp_path: Path) -> None:
     port = free_ports(4)
     with start_doorward("dev", "--port", str(port), cwd=tmp_path, prints_secrets=True) as dev:
         assert all(shlex.split(command)[0] == "curl" for command in box_of(dev))
+
+
+FROM_APP_SERVICE = {
+    "id": "/subscriptions/1/resourceGroups/r/providers/Microsoft.Web/sites/app/config/authsettingsV2",
+    "properties": {
+        "platform": {"enabled": True},
+        "globalValidation": {"requireAuthentication": True, "unauthenticatedClientAction": "RedirectToLoginPage"},
+        "identityProviders": {
+            "azureActiveDirectory": {
+                "registration": {
+                    "openIdIssuer": "https://login.microsoftonline.com/organizations/v2.0",
+                    "clientId": "11111111-aaaa-4aaa-8aaa-000000000001",
+                    "clientSecretSettingName": "SOME_SECRET",
+                }
+            }
+        },
+        "httpSettings": {"requireHttps": True},
+    },
+}
+
+
+def test_a_tree_from_app_service_is_served_in_plain_http(tmp_path: Path) -> None:
+    """A tree as Azure prints it sends browsers to the pretend provider, though it demands HTTPS and many tenants.
+
+    Commands beside it see the same.
+    """
+    port = free_ports(4)
+    (tmp_path / "auth.json").write_text(json.dumps(FROM_APP_SERVICE))
+    (tmp_path / "own.toml").write_text('[server]\npublic_url = "https://app.example.com"\n[auth]\nfile = "auth.json"\n')
+    asked = f"curl -sS -o /dev/null -A Mozilla/5.0 -w '[\"%{{redirect_url}}\"]' http://127.0.0.1:{port}/page"
+    with start_doorward("dev", "--config", "own.toml", "--port", str(port), cwd=tmp_path, prints_secrets=True) as dev:
+        box_of(dev)
+        sent = subprocess.run(["sh", "-c", asked], capture_output=True, text=True, check=True).stdout
+        own = ("--config", ".doorward/dev/doorward.toml")
+        told = run_doorward(*own, "explain", "--request", "GET", "/page", "--user-agent", "Mozilla/5.0", cwd=tmp_path)
+    assert sent.startswith(f'["http://127.0.0.1:{port + 2}/organizations/oauth2/v2.0/authorize?')
+    assert "sent to sign in at aad" in told.stdout

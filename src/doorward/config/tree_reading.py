@@ -146,15 +146,15 @@ def read_tree(source: TreeSource, root: Branch, laid: tuple[Laid, ...] = ()) -> 
     values = TreeValues(root=root)
     values.branches[()] = source.place(())
     covered = {entry.path for entry in laid}
-    content, written = _unwrapped(source.content)
+    content, written = unwrapped(source.content)
     _Walk(source=source, values=values, covered=covered).walk(content, root, (), written)
     for entry in laid:
         _lay(values, entry)
     return values
 
 
-def _unwrapped(content: Mapping[str, object]) -> tuple[Mapping[str, object], Path]:
-    """Take the tree out of the body that Azure's resource manager puts around it."""
+def unwrapped(content: Mapping[str, object]) -> tuple[Mapping[str, object], Path]:
+    """Take the tree out of the body that Azure's resource manager puts around it; gives it and where it stood."""
     body = content.get(_BODY)
     if isinstance(body, dict) and not any(name.lower() in _TOP for name in content):
         return cast("dict[str, object]", body), (_BODY,)

@@ -19,6 +19,8 @@ from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
 from doorward.config.sources import Override, gather
 from doorward.config.tree_endpoints import WELL_KNOWN
+from doorward.config.tree_reading import unwrapped
+from doorward.config.website_auth import PREFIX
 from doorward.emulator.aad import cloud_settings
 from doorward.emulator.clients import Client
 from doorward.emulator.settings import SECRETS, addresses_at, auth_tree
@@ -32,6 +34,7 @@ DEFAULT_PORT = 8080
 SAMPLE = 3
 """How far behind the public listener the sample application stands."""
 _SECRET_KEY = "SettingName"
+_HTTP, _REQUIRE_HTTPS = "httpSettings", "requireHttps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +150,21 @@ def _with_secrets(options: Options, environment: Mapping[str, str]) -> dict[str,
     tree = gather(options).tree
     names = set(SECRETS) if tree is None else set(_secret_names(tree.content))
     made = {name: SECRETS.get(name, f"{DEV_SECRET_MARK}{name}") for name in names}
-    return made | {name: value for name, value in environment.items() if value or name not in made}
+    given = {name: value for name, value in environment.items() if value or name not in made}
+    # A tree from App Service demands HTTPS, and here there is none.
+    return made | given | {f"{PREFIX}REQUIRE_HTTPS": "false"}
+
+
+def tree_in_plain_http(tree: Mapping[str, object]) -> dict[str, object]:
+    """Give an auth tree as it is served here, for commands beside the service: it demands no HTTPS."""
+    tree, _ = unwrapped(tree)
+    name = next((key for key in tree if key.lower() == _HTTP.lower()), _HTTP)
+    inner = tree.get(name)
+    kept: dict[str, object] = {}
+    if isinstance(inner, Mapping):
+        kept |= cast("Mapping[str, object]", inner)
+    named = [key for key in kept if key.lower() == _REQUIRE_HTTPS.lower()]
+    return {**tree, name: {**kept, **dict.fromkeys(named or [_REQUIRE_HTTPS], False)}}
 
 
 def _secret_names(node: object) -> Iterator[str]:

@@ -27,6 +27,7 @@ from doorward.dev.options import (
     emulator_url,
     options_of,
     settings_file,
+    tree_in_plain_http,
 )
 from doorward.dev.samples import make_samples
 from doorward.emulator.app import EmulatorApp
@@ -112,6 +113,6 @@ def _prepare_data(settings: Settings, given: DevOptions) -> None:
         DATA.mkdir(parents=True, exist_ok=True)
         (DATA / EMULATOR_FILE).write_bytes(msgspec.json.encode({"url": emulator_url(given)}))
         (DATA / SETTINGS_FILE).write_text(settings_file(settings, given))
-        (DATA / AUTH_FILE).write_bytes(msgspec.json.encode(dict(settings.auth.tree or _NO_SIGN_IN)))
+        (DATA / AUTH_FILE).write_bytes(msgspec.json.encode(tree_in_plain_http(settings.auth.tree or _NO_SIGN_IN)))
     except OSError as error:
         raise DoorwardError(DEV_DATA_UNUSABLE, path=DATA.resolve(), reason=error.strerror) from error
