@@ -12,7 +12,14 @@ from doorward.asgi import EasyAuth as AsgiEasyAuth
 from doorward.identity.admission import Action
 from doorward.wsgi import EasyAuth as WsgiEasyAuth
 from tests.doors.scenarios import BEARER, COOKIE, Outcome, Scenario, scenarios
-from tests.support.app_servers import flask_site, showing_asgi, showing_wsgi, uvicorn_serving, werkzeug_serving, wsgi_serving
+from tests.support.app_servers import (
+    flask_site,
+    showing_asgi,
+    showing_wsgi,
+    uvicorn_serving,
+    werkzeug_serving,
+    wsgi_serving,
+)
 from tests.support.realms import MOZILLA, Answer, DoorAtWork, PortDoor, Realm, login_address, realm
 
 ACTIONS: tuple[Action, ...] = get_args(Action)

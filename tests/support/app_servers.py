@@ -12,7 +12,9 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+import flask
 import uvicorn
+from werkzeug.serving import make_server
 
 from doorward.inbound.door import Asgi, Receive, Scope, Send
 from doorward.inbound.listen import bind
@@ -114,6 +116,41 @@ def wsgi_serving(app: Any, **more: Any) -> Generator[int]:
     thread.start()
     try:
         yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(20)
+
+
+def flask_site() -> Wsgi:
+    """Give a site of Flask that shows what came."""
+    site = flask.Flask(__name__)
+    methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
+
+    def show(path: str) -> flask.Response:
+        request = flask.request
+        got = [(name.lower(), value) for name, value in request.headers]
+        sent = request.environ["RAW_URI"].partition("?")[0]
+        shown = {"method": request.method, "path": sent, "query": request.query_string.decode(), "headers": got,
+                 "body": request.get_data(as_text=True), "scheme": request.scheme,
+                 "client": [request.remote_addr, 0], "routed": path}  # fmt: skip
+        return flask.Response(json.dumps(shown), content_type="application/json")
+
+    site.url_map.merge_slashes = False
+    site.add_url_rule("/", "root", show, methods=methods, defaults={"path": ""})
+    site.add_url_rule("/<path:path>", "show", show, methods=methods)
+    return site.wsgi_app
+
+
+@contextmanager
+def werkzeug_serving(app: Any) -> Generator[int]:
+    """Serve a WSGI application as Flask's own server does, a thread for each request; gives the port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server.log = lambda *_: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
