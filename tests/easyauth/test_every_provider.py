@@ -155,16 +155,11 @@ def test_a_client_signs_in(server: DoorwardServer, provider: str) -> None:
     assert (me["provider_name"], me["user_id"]) == (provider, told["X_MS_CLIENT_PRINCIPAL_NAME"])
 
 
-@pytest.mark.parametrize("provider", EVERY)
+@pytest.mark.parametrize("provider", ["aad", "google", "facebook", "twitter", "apple", "contoso"])
 def test_a_client_with_another_applications_token_does_not(server: DoorwardServer, provider: str) -> None:
-    """A token that another application obtained signs nobody in, where the provider can be asked."""
-    if provider == "github":
-        pytest.skip("a pretend GitHub is asked as GitHub Enterprise is, by a profile alone")
+    """A token that another application obtained signs nobody in."""
     strangers = {"aad": GUID % 2, "facebook": "4712"}
-    try:
-        body = good_body(server, provider, audience=strangers.get(provider, "stranger"))
-    except AssertionError:
-        pytest.skip("this pretend provider knows registered applications alone")
+    body = good_body(server, provider, audience=strangers.get(provider, "stranger"))
     got = server.stranger.post(f"/.auth/login/{provider}", json=body)
     assert got.status_code == 401, got
     assert got.headers["www-authenticate"].startswith("Bearer ")
