@@ -21,6 +21,7 @@ from doorward.base.errors import ErrorRow
 from doorward.base.secret import Secret
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.easyauth import api
+from doorward.easyauth.backchannel import BackChannel
 from doorward.easyauth.client_directed import ClientDirected
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.oauth1_flow import OAuth1Flow
@@ -43,6 +44,7 @@ from doorward.sessions.desk import SessionDesk
 from doorward.sessions.gate import Gate
 from doorward.sessions.nonce import Nonces
 from doorward.sessions.presenting import Presenter
+from doorward.sessions.provider_ends import ProviderEnds
 from doorward.sessions.rules import SessionRules
 from doorward.sessions.session_token import SessionTokens
 from doorward.store import Store, audit, open_store
@@ -424,7 +426,8 @@ async def entrance(
         )
         sign_in = SignIn(parts)
         posting = ClientDirected(parts, client, judge_posted)
-        routes = [*api.routes(parts, sign_in, posting.routes()), *_protected(parts, sign_in)]
+        told = BackChannel(parts, client, ProviderEnds(store, desk.notices))
+        routes = [*api.routes(parts, sign_in, [*posting.routes(), *told.routes()]), *_protected(parts, sign_in)]
         listener = await stack.enter_async_context(
             serving(routes, envelopes=api.envelopes(plan, https_site), port=port)
         )

@@ -18,6 +18,7 @@ from doorward.keys.provider_keys import ProviderKeys
 from doorward.keys.signing_keys import find_signing_keys
 from doorward.protocol.id_token import IdTokenRules, verify_id_token
 from doorward.protocol.jose import BEARER_TYPES, ID_TOKEN_TYPES, read_compact
+from doorward.protocol.logout_token import LOGOUT_TYPES, LogoutToken, read_logout_token
 from doorward.protocol.oauth2 import AuthorizationResponse, TokenResponse
 from doorward.protocol.oidc import VerifiedClaims
 from doorward.protocol.refusal import TokenRefused
@@ -61,6 +62,14 @@ class IdTokens:
         """
         own: dict[str, Any] = {"audiences": plan.audiences, "any_party": True, "bearer": is_access_token}
         return await self._hold(plan, endpoints, text, tie, BEARER_TYPES if is_access_token else ID_TOKEN_TYPES, own)
+
+    async def verify_logout(self, plan: ProviderPlan, endpoints: Endpoints, text: str) -> LogoutToken:
+        """Give what a logout token says; raises as `verify` does."""
+        claims = await self._hold(plan, endpoints, text, Tie(), LOGOUT_TYPES, {"logout": True})
+        try:
+            return read_logout_token(claims, self._clock.now())
+        except TokenRefused as refused:
+            raise _refusal(plan, refused) from refused
 
     async def _hold(
         self,

@@ -47,11 +47,17 @@ class SignInRecords:
         return record(SIGNED_OUT, now, origin_of(visit), _subject(plan, identity), detail=_who(identity))
 
     async def refused(
-        self, visit: Visit, plan: ProviderPlan, refusal: DoorwardError, identity: Identity | None = None
+        self,
+        visit: Visit,
+        plan: ProviderPlan,
+        refusal: DoorwardError,
+        identity: Identity | None = None,
+        *,
+        event: str = REFUSED,
     ) -> None:
         """Log a refusal, and record it unless this second has had its share; never raises for a database away."""
         facts = {"provider": plan.name, **refusal.facts, "code": refusal.code}
-        _log.info("sign_in.refused", extra={"facts": facts})
+        _log.info(event, extra={"facts": facts})
         now = self._clock.now()
         if int(now) != self._second:
             self._second, self._written = int(now), 0
@@ -63,7 +69,7 @@ class SignInRecords:
         subject = _subject(plan, identity)
         try:
             await self._store.append(
-                [record(REFUSED, now, origin_of(visit), subject, code=refusal.code, detail=f"{plan.name}: {detail}")]
+                [record(event, now, origin_of(visit), subject, code=refusal.code, detail=f"{plan.name}: {detail}")]
             )
         except DoorwardError as error:
             self._count_dropped()

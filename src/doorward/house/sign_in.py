@@ -12,7 +12,9 @@ from doorward.config.challenge import challenges_of
 from doorward.config.judging import guests_of, judge_of
 from doorward.config.settings import Settings
 from doorward.easyauth import api, version
+from doorward.easyauth.backchannel import BackChannel
 from doorward.easyauth.client_directed import ClientDirected
+from doorward.easyauth.flow import Flow
 from doorward.easyauth.login import SignIn
 from doorward.easyauth.me import Me
 from doorward.easyauth.metadata import Metadata
@@ -21,16 +23,16 @@ from doorward.easyauth.parts import Parts
 from doorward.easyauth.provider_calls import ClientParts
 from doorward.easyauth.provider_client import OAuth2Flow
 from doorward.easyauth.records import SignInRecords
-from doorward.easyauth.refresh import Refresh
+from doorward.easyauth.refresh import Refresh, asking_providers
 from doorward.gateway.check import Check
 from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site
 from doorward.identity.admission import AdmissionRules
-from doorward.identity.person import Identity
 from doorward.identity.policy import GuestList
 from doorward.identity.visit import Trust
 from doorward.inbound.door import Refuse, Route
+from doorward.providers.spec import Kind
 from doorward.sessions.bearers import PlatformBearers, PlatformOwner, ProviderBearers
 from doorward.sessions.codes import SignInCodes
 from doorward.sessions.desk import SessionDesk
@@ -39,8 +41,8 @@ from doorward.sessions.gate import Bearers, Gate
 from doorward.sessions.nonce import Nonces
 from doorward.sessions.notices import Notices
 from doorward.sessions.presenting import Presenter
+from doorward.sessions.provider_ends import ProviderEnds
 from doorward.sessions.rules import rules_of
-from doorward.sessions.session import Session
 from doorward.sessions.session_token import SessionTokens
 
 LEEWAY = 60.0
@@ -81,13 +83,12 @@ def build_sign_in(
     guests = guests_of(settings.easyauth)
     gate = Gate(desk, tokens, presenter, back.clock, _bearers(back, settings, plan, presenter, desk, guests, office))
     client = _client_parts(back, settings, plan)
-    flow = OAuth2Flow(client)
     parts = Parts(
         plan=plan,
         profile=settings.easyauth.profile,
         trust=trust,
         clock=back.clock,
-        flows={"oidc": flow, "oauth2": flow, "oauth1": OAuth1Flow(client)},
+        flows=_flows(client),
         nonces=_nonces(back, plan),
         desk=desk,
         gate=gate,
@@ -97,10 +98,8 @@ def build_sign_in(
         records=SignInRecords(back.store, back.clock, count_dropped),
     )
 
-    async def refresh(session: Session) -> Identity:
-        return await parts.flow(provider := parts.provider(session.provider)).refresh(provider, session.identity)
-
-    flights = Flights(desk, back.store, back.clock, back.entropy, refresh, common_time=back.common_time)
+    asking = asking_providers(parts)
+    flights = Flights(desk, back.store, back.clock, back.entropy, asking, common_time=back.common_time)
     sign_in, challenge = SignIn(parts), challenges_of(plan)
     porter = Porter(
         admission_rules(settings, plan),
@@ -111,27 +110,31 @@ def build_sign_in(
         api_prefix=plan.api_prefix,
         explains=explains,
     )
-    me = Me(
-        gate,
-        has_token_store=plan.token_store,
-        anonymous_is_empty=settings.easyauth.me_when_anonymous == "empty",
-    )
-    renewal = Refresh(gate, flights, tokens, trust, back.clock, has_token_store=plan.token_store)
-    further = [
-        *me.routes(plan.api_prefix),
-        *renewal.routes(plan.api_prefix),
-        *version.routes(plan.api_prefix),
-        *Metadata(plan, trust).routes(),
-        *ClientDirected(parts, client, judge_of(guests, checks_application=True)).routes(),
-    ]
     checks = Check(porter, trust, api_prefix=plan.api_prefix).routes()
     return SignInDoors(
-        routes=[*api.routes(parts, sign_in, further), *checks],
+        routes=[*api.routes(parts, sign_in, _further(back, settings, parts, client, flights)), *checks],
         envelopes=api.envelopes(plan, https_site(settings), lambda visit: challenge(visit, trust.site(visit))),
         porter=porter,
         flights=flights,
         notices=desk.notices,
     )
+
+
+def _further(back: BackOffice, settings: Settings, parts: Parts, client: ClientParts, flights: Flights) -> list[Route]:
+    """Give the routes below the prefix that are no part of a browser's own sign-in and sign-out."""
+    plan, prefix = parts.plan, parts.plan.api_prefix
+    anonymous_is_empty = settings.easyauth.me_when_anonymous == "empty"
+    me = Me(parts.gate, has_token_store=plan.token_store, anonymous_is_empty=anonymous_is_empty)
+    renewal = Refresh(parts.gate, flights, parts.tokens, parts.trust, back.clock, has_token_store=plan.token_store)
+    judge = judge_of(guests_of(settings.easyauth), checks_application=True)
+    return [
+        *me.routes(prefix),
+        *renewal.routes(prefix),
+        *version.routes(prefix),
+        *Metadata(plan, parts.trust).routes(),
+        *ClientDirected(parts, client, judge).routes(),
+        *BackChannel(parts, client, ProviderEnds(back.store, parts.desk.notices)).routes(),
+    ]
 
 
 def admission_rules(settings: Settings, plan: AuthPlan) -> AdmissionRules:
@@ -173,6 +176,11 @@ def _desk(back: BackOffice, settings: Settings, plan: AuthPlan, presenter: Prese
 def _nonces(back: BackOffice, plan: AuthPlan) -> Nonces:
     sealer = back.secrets.pending_sealer()
     return Nonces(back.store, back.clock, back.entropy, sealer=sealer, lifetime=plan.nonce_lifetime)
+
+
+def _flows(client: ClientParts) -> dict[Kind, Flow]:
+    flow = OAuth2Flow(client)
+    return {"oidc": flow, "oauth2": flow, "oauth1": OAuth1Flow(client)}
 
 
 def _codes(back: BackOffice, plan: AuthPlan) -> SignInCodes:

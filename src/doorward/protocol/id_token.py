@@ -104,7 +104,7 @@ def _is_audience(value: object) -> bool:
     return audiences_of(value) is not None
 
 
-_BEARER_SHAPES = (
+_SHAPES = (
     ClaimShape("iss", True, is_text, "a string"),
     ClaimShape("aud", True, _is_audience, "an audience, or an array of them"),
     ClaimShape("exp", True, is_time, "a finite number"),
@@ -112,6 +112,12 @@ _BEARER_SHAPES = (
     ClaimShape("nbf", False, is_time, "a finite number"),
     ClaimShape("sub", False, is_subject, "a string of 1 to 255 visible characters"),
     ClaimShape("azp", False, is_text, "a string"),
+)
+_LOGOUT_SHAPES = (ClaimShape("iat", True, is_time, "a finite number"), *_SHAPES)
+_BEARER_SHAPES = (
+    *_SHAPES,
+    # Else a provider's word that somebody has left would let whoever holds it in (RFC 8417 section 4.8).
+    ClaimShape("events", False, lambda _: False, "absent, since a statement about somebody is no credential of theirs"),
 )
 _ID_TOKEN_SHAPES = (
     ClaimShape("sub", True, is_subject, "a string of 1 to 255 visible characters"),
@@ -147,7 +153,8 @@ class IdTokenRules:
     application obtained for us. `key_may_sign` says whether a key may speak for the claims' issuer.
 
     `bearer` stands for a JWT from an `Authorization` header: an access token or an id_token, whoever obtained it, with
-    or without `iat` and `sub`, and with nothing to compare a nonce with.
+    or without `iat` and `sub`, and with nothing to compare a nonce with. `logout` stands for a logout token, of which
+    `logout_token.py` checks the rest.
     """
 
     issuer: str | IssuerRule
@@ -161,6 +168,14 @@ class IdTokenRules:
     any_party: bool = False
     key_may_sign: KeyRule | None = None
     bearer: bool = False
+    logout: bool = False
+
+    @property
+    def shapes(self) -> tuple[ClaimShape, ...]:
+        """Give what the claims must look like."""
+        if self.logout:
+            return _LOGOUT_SHAPES
+        return _BEARER_SHAPES if self.bearer else _ID_TOKEN_SHAPES
 
 
 def verify_id_token(
@@ -175,13 +190,13 @@ def verify_id_token(
     if not signers:
         raise TokenRefused(SIGNATURE, "no key that the issuer publishes made this signature")
     claims = token.unverified_claims
-    check_shapes(claims, _BEARER_SHAPES if rules.bearer else _ID_TOKEN_SHAPES)
+    check_shapes(claims, rules.shapes)
     check_expiry(claims, now, rules.leeway)
     check_not_before(claims, now, rules.leeway)
     _check_issuer(claims, rules.issuer)
     _check_key_issuer(claims, signers, rules.key_may_sign)
     _check_audience(claims, rules)
-    if not rules.bearer:
+    if not (rules.bearer or rules.logout):
         _check_binding(claims, rules, token.algorithm)
     return VerifiedClaims(claims)
 
@@ -215,7 +230,7 @@ def _check_audience(claims: Claims, rules: IdTokenRules) -> None:
     if not {rules.client_id, *rules.audiences}.intersection(named):
         found = cleaned(" ".join(named))
         raise TokenRefused(AUDIENCE, "aud is neither the client ID nor an allowed audience", Fault.AUDIENCE, aud=found)
-    if rules.bearer or rules.any_party:
+    if rules.bearer or rules.any_party or rules.logout:
         return
     party = claims.get("azp")
     if party is None and len(named) > 1:

@@ -109,6 +109,7 @@ SPEC = ProviderSpec(
     issuer_from_document=True,  # one document speaks for every tenant, or calls a tenant by its GUID
     tokens=("id_token", "access_token", "expires_on", "refresh_token"),
     takes_bearer=True,
+    tells_of_sign_outs=True,
     posted=("access_token",),
     posted_beside=("id_token", "refresh_token", "expires_in"),
     sample={

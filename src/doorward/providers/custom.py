@@ -37,6 +37,7 @@ def make_custom(name: str, name_claim_type: str = "") -> ProviderSpec:
         tokens=("id_token", "access_token", "expires_on", "refresh_token"),
         takes_bearer=True,
         algorithms=ALGORITHMS,
+        tells_of_sign_outs=True,
         posted_beside=("access_token", "refresh_token", "expires_in"),
         vouched_emails=undenied_email,
         sample={

@@ -80,7 +80,8 @@ class ProviderSpec:
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
     JWTs count as `Authorization: Bearer`. `signs_out` says that a sign-out goes on to the provider where its
-    `end_session_endpoint` is known.
+    `end_session_endpoint` is known, `tells_of_sign_outs` that the provider may tell us of one (OpenID Connect
+    Back-Channel Logout).
 
     `sample` is one set of raw claims, or one profile, for documents, tests and the emulator.
     """
@@ -127,5 +128,6 @@ class ProviderSpec:
     profile_parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     can_refresh: bool = True
     takes_bearer: bool = False
+    tells_of_sign_outs: bool = False
     signs_out: bool = True
     id_token_signed: bool = True

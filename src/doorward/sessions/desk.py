@@ -23,6 +23,7 @@ from doorward.protocol.sealing import NotOpened, Sealer
 from doorward.sessions.ledger import append_all, end_session, list_sessions
 from doorward.sessions.memory import Kind, Memory, key_of
 from doorward.sessions.notices import Notices
+from doorward.sessions.provider_ends import keys_of
 from doorward.sessions.rules import SessionRules
 from doorward.sessions.session import Caller, Present, Session
 from doorward.store import Append, Cursor, Row, Store, sessions
@@ -152,6 +153,17 @@ class SessionDesk:
             return None
         return self._remembered(key_of(Kind.COOKIE, cookie.encode("utf-8", "replace")))
 
+    def known_by_line(self, line: bytes) -> Caller | None:
+        """Give what a whole Cookie header comes to that `note_line` was told of, as `known` does."""
+        caller = self.memory.get_by_line(line)
+        if caller is None or self._clock.now() >= caller.until or not self.notices.are_fresh():
+            return None
+        return caller
+
+    def note_line(self, line: bytes, cookie: str) -> None:
+        """Note that this is the session cookie in a Cookie header, and that there is no other."""
+        self.memory.put_line(line, key_of(Kind.COOKIE, cookie.encode("utf-8", "replace")))
+
     async def find(self, cookie: str) -> Session | None:
         """Give the session of a cookie, or None where there is none or it has expired.
 
@@ -235,6 +247,7 @@ class SessionDesk:
             session.expires_at,
             session.token_expires_at,
             _ends_at(session),
+            *keys_of(session.identity),
         )
 
     def _seal(self, session: Session) -> bytes:

@@ -29,6 +29,7 @@ BearerCheck: TypeAlias = Callable[[str], Awaitable[Caller]]
 """Gives the caller with a bearer of one form, who counts until `Caller.until`; raises `DoorwardError`."""
 
 ANONYMOUS = Caller(credential=Anonymous())
+_CREDENTIALS = frozenset({b"cookie", b"authorization", SESSION_TOKEN})
 _THREE_PARTS = re.compile(rb"[^.]*\.[^.]*\.[^.]*")
 _PLATFORM_TOKEN = re.compile(rb"[0-9a-f]{64}", re.IGNORECASE)
 
@@ -74,17 +75,26 @@ class Gate:
 
     def recognise_now(self, visit: Visit) -> Caller | None:
         """Give the caller if memory can tell, or None; never waits."""
+        line = _only_cookies(visit)
+        if line is not None and (caller := self._desk.known_by_line(line)) is not None:
+            return caller
         try:
             shown = self._look(visit)
         except DoorwardError as refusal:
             return _refused(refusal)
         token, bearer, cookie = shown
         if token is None and bearer is None:
-            return ANONYMOUS if cookie is None else self._desk.known_caller(cookie)
+            return ANONYMOUS if cookie is None else self._known_by_cookie(cookie, line)
         known = None if bearer is None else self._known_bearer(bearer)
         if token is None or (bearer is not None and known is None):
             return known
         return self._known_by_token(token)
+
+    def _known_by_cookie(self, cookie: str, line: bytes | None) -> Caller | None:
+        caller = self._desk.known_caller(cookie)
+        if caller is not None and line is not None:
+            self._desk.note_line(line, cookie)
+        return caller
 
     def _known_by_token(self, token: bytes) -> Caller | None:
         if not self._desk.notices.are_fresh():
@@ -204,6 +214,17 @@ class Gate:
             and _THREE_PARTS.fullmatch(bearer) is None
             and _PLATFORM_TOKEN.fullmatch(bearer) is None
         )
+
+
+def _only_cookies(visit: Visit) -> bytes | None:
+    """Give the one Cookie header of a request that shows no other credential; it alone then says who calls."""
+    line = None
+    for name, value in visit.raw_headers:
+        if name in _CREDENTIALS:
+            if line is not None or name != b"cookie":
+                return None
+            line = value
+    return line
 
 
 def _bearer(authorization: bytes) -> bytes | None:

@@ -2,6 +2,10 @@
 
 A request that comes with a remembered credential costs one digest and one look into this map. What was used longest
 ago is forgotten first, by count and by size, so that nobody's many sessions fill the memory.
+
+A browser sends the same Cookie header with each request, so which key a whole header comes to is remembered as well,
+and then it need not be read again. That is a property of the header alone: whether the key still counts for anything is
+found out by looking it up, each time.
 """
 
 import hashlib
@@ -13,7 +17,10 @@ from doorward.sessions.session import Caller
 
 MOST_CALLERS = 200_000
 MOST_BYTES = 256 << 20
+LONGEST_LINE = 4096
+MOST_LINE_BYTES = 32 << 20
 _OVERHEAD = 1024
+_LINE_OVERHEAD = 256
 
 
 class Kind(bytes, Enum):
@@ -39,6 +46,8 @@ class Memory:
         self._bytes = 0
         self._callers: OrderedDict[bytes, Caller] = OrderedDict()
         self._keys: dict[str, set[bytes]] = {}
+        self._lines: OrderedDict[bytes, bytes] = OrderedDict()
+        self._line_bytes = 0
 
     def __len__(self) -> int:
         """Count the callers."""
@@ -61,6 +70,20 @@ class Memory:
         while len(self._callers) > self._most_callers or self._bytes > self._most_bytes:
             self.forget(next(iter(self._callers)))
 
+    def get_by_line(self, line: bytes) -> Caller | None:
+        """Give the caller whose key a whole Cookie header is known to come to."""
+        key = self._lines.get(line)
+        return None if key is None else self.get(key)
+
+    def put_line(self, line: bytes, key: bytes) -> None:
+        """Remember which key a whole Cookie header comes to; the oldest headers make room."""
+        if len(line) > LONGEST_LINE or line in self._lines:
+            return
+        self._lines[line] = key
+        self._line_bytes += len(line) + _LINE_OVERHEAD
+        while self._line_bytes > MOST_LINE_BYTES:
+            self._line_bytes -= len(self._lines.popitem(last=False)[0]) + _LINE_OVERHEAD
+
     def forget(self, key: bytes) -> None:
         """Forget one credential."""
         caller = self._callers.pop(key, None)
@@ -82,7 +105,8 @@ class Memory:
         """Forget everybody."""
         self._callers.clear()
         self._keys.clear()
-        self._bytes = 0
+        self._lines.clear()
+        self._bytes = self._line_bytes = 0
 
 
 def _weight(caller: Caller) -> int:

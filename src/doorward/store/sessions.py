@@ -2,7 +2,8 @@
 
 `digest` is the SHA-256 of the cookie; `sealed` holds identity and provider tokens. `expires_at` is the cookie's,
 `token_expires_at` that of the newest session token made from it, `ends_at` the later of the two. `generation` grows by
-one with each refresh. A session that was signed out has no row.
+one with each refresh. `subject_key` and `sid_key` are digests of what the provider calls the person and its own session
+with them, null where it cannot tell of a sign-out. A session that was signed out has no row.
 
 `session_changes` has a row for each session that was refreshed or ended, numbered by the version of the kind `sessions`
 in `changes`, under the lock on that version (docs/adr/0007): numbers are in the order of commits and have no holes, so
@@ -27,6 +28,8 @@ ADD = Insert(
         "expires_at": "double precision",
         "token_expires_at": "double precision",
         "ends_at": "double precision",
+        "subject_key": "bytea",
+        "sid_key": "bytea",
     },
 )
 _COLUMNS = "id, digest, provider, user_id, sealed, refreshed, generation, created_at, expires_at, token_expires_at"
@@ -40,6 +43,13 @@ RENEW = Sql(
 """Take over the outcome of a refresh; no row when the session has ended, or was refreshed by somebody else."""
 
 END = Sql("DELETE FROM sessions WHERE id = $1")
+
+OF_SUBJECT = Sql("SELECT id FROM sessions WHERE subject_key = $1 ORDER BY id")
+OF_SID = Sql("SELECT id FROM sessions WHERE sid_key = $1 ORDER BY id")
+OF_SUBJECT_AND_SID = Sql(
+    "SELECT id FROM sessions WHERE subject_key = $1 AND (sid_key = $2 OR sid_key IS NULL) ORDER BY id"
+)
+"""The sessions of one person that belong to one session at the provider, or may: those that were begun without one."""
 
 _LISTED = "SELECT id, provider, user_id, created_at, ends_at FROM sessions WHERE ends_at > $1"
 LIVING = Sql(f"{_LISTED} ORDER BY id")

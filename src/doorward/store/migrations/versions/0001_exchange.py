@@ -5,7 +5,8 @@ is STRICT. Truth values are 0 or 1, times are seconds since the epoch, digests a
 
 Indexes are chosen for the insert of a login. Those on a growing value (`expires_at`) or on a value with few members
 (`client_id`, `tid`) touch one page that is in memory anyway; each on a scattered value dirties a page of its own, so
-there is none that the service can do without: families by user, pairs, seen tokens and sessions by digest.
+there is none that the service can do without: families by user, pairs, seen tokens and sessions by digest; sessions by
+what their provider calls them, where it may tell of their end.
 """
 
 from alembic import op
@@ -229,7 +230,9 @@ _TABLES = (
         created_at {real} NOT NULL,
         expires_at {real} NOT NULL,
         token_expires_at {real},
-        ends_at {real} NOT NULL
+        ends_at {real} NOT NULL,
+        subject_key {bytes},
+        sid_key {bytes}
     {end}
     """,
     """
@@ -271,6 +274,8 @@ _INDEXES = (
     "CREATE INDEX pairs_family ON pairs (family_id)",
     "CREATE INDEX seen_tokens_expiry ON seen_tokens (expires_at)",
     "CREATE INDEX sessions_end ON sessions (ends_at)",
+    "CREATE INDEX sessions_subject ON sessions (subject_key) WHERE subject_key IS NOT NULL",
+    "CREATE INDEX sessions_sid ON sessions (sid_key) WHERE sid_key IS NOT NULL",
     "CREATE INDEX session_changes_time ON session_changes (time)",
     "CREATE INDEX used_nonces_expiry ON used_nonces (expires_at)",
     "CREATE INDEX sign_in_codes_expiry ON sign_in_codes (expires_at)",
