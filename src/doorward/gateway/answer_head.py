@@ -16,6 +16,8 @@ from doorward.gateway.line import Line, read_lines
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 MAX_ANSWER_HEAD = 64 * 1024
+KNOWN_HEADS = 512
+KNOWN_BYTES = 1024
 # What is said between us and the application alone (RFC 9110 section 7.6.1), and what we say ourselves.
 _NOT_PASSED = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade",
                          b"x-request-id"})  # fmt: skip
@@ -30,7 +32,7 @@ class AnswerHead:
     `upgrade` is the protocol that is gone over to, or empty.
     """
 
-    __slots__ = ("_is_chunked", "_is_empty", "has_date", "is_1_1", "length", "lines", "options", "reason",
+    __slots__ = ("_begin", "_is_chunked", "_is_empty", "has_date", "is_1_1", "length", "lines", "options", "reason",
                  "status", "upgrade")  # fmt: skip
 
     def __init__(self, status: int, reason: bytes, lines: list[Line], *, is_1_1: bool, to_head: bool) -> None:
@@ -50,6 +52,7 @@ class AnswerHead:
                 self._read(line.name.text, line.value)
         if self._is_chunked and (self.length is not None or not is_1_1):
             raise Unreadable
+        self._begin = self._write_begin()
 
     def _read(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
@@ -74,6 +77,10 @@ class AnswerHead:
             return False
         return self.is_1_1 or b"keep-alive" in self.options
 
+    def is_whole_with(self, size: int) -> bool:
+        """Say whether so many bytes behind the head are all of the body, and nothing else."""
+        return size == self.length and not self._is_empty
+
     def framing(self) -> Framing:
         """Say how the body is delimited (RFC 9112 section 6.3)."""
         if self._is_empty:
@@ -92,13 +99,21 @@ class AnswerHead:
 
     def write(self, head: Head, own: bytes) -> bytes:
         """Write the head as the client gets it; `own` are the header lines that we add."""
+        if self.length is None and (self.comes_in_chunks(head) or (self._is_chunked and head.is_1_1)):
+            own += b"transfer-encoding: chunked\r\n"
+        return b"%b%b\r\n" % (self._begin, own)
+
+    def _write_begin(self) -> bytes:
+        """Write what every client gets of the head."""
         dropped = _NOT_PASSED | self.options if self.options else _NOT_PASSED
         if self.status == HTTPStatus.NO_CONTENT or self.status < 200:
             dropped |= {b"content-length"}
         lines = [line.raw for line in self.lines if line.name.text not in dropped]
-        chunked = self.comes_in_chunks(head) or (self._is_chunked and self._is_empty and head.is_1_1)
-        last = b"transfer-encoding: chunked\r\n\r\n" if chunked else b"\r\n"
-        return b"HTTP/1.1 %d %b\r\n%b%b%b" % (self.status, self.reason, b"".join(lines), own, last)
+        return b"HTTP/1.1 %d %b\r\n%b" % (self.status, self.reason, b"".join(lines))
+
+
+_known: dict[bytes, AnswerHead] = {}
+"""Heads that hold nothing private: many answers of an application begin alike, within one second of its Date."""
 
 
 def judge_answer(raw: bytes, *, to_head: bool) -> AnswerHead:
@@ -106,6 +121,18 @@ def judge_answer(raw: bytes, *, to_head: bool) -> AnswerHead:
 
     Raises `Unreadable` for what is no HTTP/1.x, or could be taken for two answers.
     """
+    known = None if to_head else _known.get(raw)
+    if known is not None:
+        return known
+    answer = _judge(raw, to_head=to_head)
+    if not to_head and len(raw) <= KNOWN_BYTES and all(line.name.is_common for line in answer.lines):
+        if len(_known) >= KNOWN_HEADS:
+            _known.clear()
+        _known[raw] = answer
+    return answer
+
+
+def _judge(raw: bytes, *, to_head: bool) -> AnswerHead:
     first, *rest = raw[:-4].split(b"\r\n")
     status = _STATUS.fullmatch(first)
     if status is None:

@@ -38,15 +38,15 @@ class Connection(asyncio.Protocol):
         """Be one of `crowd`; `answering` gives who answers."""
         self._crowd = crowd
         self._answering = answering
-        self._loop = asyncio.get_running_loop()
-        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self.loop.create_future()
         self.transport = cast("asyncio.Transport", None)  # there is none before the connection is made
         self.peer = ""
         self.scheme: Scheme = crowd.scheme
         self._intake = Intake(crowd.limits.head_bytes)
         self._head: Head | None = None  # of the request that is being answered
         self._answerer: Answerer | None = None
-        self._patience = Patience(crowd.limits, self._loop.time())
+        self._patience = Patience(crowd.limits, self.loop.time())
         self._is_head_timed = False
         self._left_to_throw = -1  # bytes of a body that nobody reads, before the connection is closed
         self._has_served = False
@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
             self._is_advancing = False
         if self._head is None and intake.is_head_begun and not self._is_head_timed:
             self._is_head_timed = True
-            self._patience.since = self._loop.time()
+            self._patience.since = self.loop.time()
         self._read_or_not()
 
     def _begin(self, head: Head) -> None:
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
         answerer = self._answerer = self._answering(self, head)
         answerer.start()
         if head.has_body:
-            self._patience.since = self._loop.time()
+            self._patience.since = self.loop.time()
             data, self._intake.ahead = self._intake.ahead, b""
             if data:
                 self._take_body(data)
@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
             if self._intake.framing is None or self._left_to_throw < 0:
                 self.close()
         elif self._intake.framing is None:
-            self._patience.since = self._loop.time()
+            self._patience.since = self.loop.time()
 
     def _read_or_not(self) -> None:
         """Read on, unless more has come than can be looked at now."""
@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a part of an answer that has to wait; the end of the listener waits for it."""
-        task = self._loop.create_task(work)
+        task = self.loop.create_task(work)
         self._crowd.tasks.add(task)
         task.add_done_callback(self._crowd.tasks.discard)
 
@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
 
     def be_patient(self) -> None:
         """Count the time for the rest of the body from now."""
-        self._patience.since = self._loop.time()
+        self._patience.since = self.loop.time()
 
     def finish(self) -> None:
         """Go on behind a request whose answer has been written."""
@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
         self._has_served = True
         if self._is_over:
             return
-        self._patience.since = self._loop.time()
+        self._patience.since = self.loop.time()
         if self._is_last or self._is_draining:
             self._close_behind_body()
         elif self._intake.has_ended and not self._intake.ahead:
@@ -321,7 +321,7 @@ class Connection(asyncio.Protocol):
             self.close()
         else:
             self._left_to_throw = LINGER_BYTES
-            self._loop.call_later(LINGER_SECONDS, self.close)
+            self.loop.call_later(LINGER_SECONDS, self.close)
             self._read_or_not()
 
     def _refuse(self, status: HTTPStatus) -> None:

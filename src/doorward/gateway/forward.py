@@ -5,18 +5,20 @@ What came with the request and may pass is passed byte for byte and in order: wi
 way here. Behind it stands what we say: who asks, and by which way (RFC 7239, and the `X-Forwarded-*` of old).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from doorward.gateway.fields import Field, Fields
 from doorward.gateway.head import Head
 from doorward.gateway.line import Fate, Line, fate_of
+from doorward.gateway.run import Run
 from doorward.identity.principal import Principal
 from doorward.identity.visit import Visit
 from doorward.protocol.easyauth import without_forged
 
 _KNOWN_WAYS = 4096
+_CRLF, _COLON = b"\r\n", b": "
 _REWRITTEN_WAY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-proto"})
 _ORDINARY_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b"http2-settings"})
 _NO_TRAILER = frozenset({b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type",
@@ -34,27 +36,38 @@ class Forwarding:
         """Write the whole head for an application that is called `upstream_host`."""
         keeps_host = self.keeps_host and bool(head.host)
         written = [b"%b %b HTTP/1.1\r\n" % (head.method.encode(), head.target)]
-        for line in head.lines if head.options <= _ORDINARY_OPTIONS else _without_named(head):
-            if line.passes:
-                written.append(line.raw)
-                continue
-            fate = line.name.fate
-            if fate is Fate.IS_ASKED_ABOUT:
-                written += self._asked_about(line)
-            elif fate is Fate.IS_HOST:
-                if keeps_host:
-                    written.append(line.raw)
-            elif fate is Fate.IS_WAY and visit.peer_is_trusted and line.name.text not in _REWRITTEN_WAY:
-                written.append(line.raw)
+        for run in head.runs if head.options <= _ORDINARY_OPTIONS else [_without_named(head)]:
+            kept = run.kept if keeps_host else run.kept_elsewhere
+            if kept is None:
+                written += self._look_at(run, keeps_host=keeps_host, believes=visit.peer_is_trusted)
+            else:
+                written.append(kept)
         if not keeps_host:
             written.append(b"Host: %b\r\n" % upstream_host)
         written.append(_way(head, visit))
         if head.length is None or head.options:
             written.append(_hop(head))
         if principal is not None:
-            written += [b"%b: %b\r\n" % field for field in principal.headers]
-        written.append(b"X-Request-ID: %b\r\n\r\n" % visit.request_id.encode())
+            written.append(_CRLF.join(map(_COLON.join, principal.headers)))
+            written.append(b"\r\nX-Request-ID: ")
+        else:
+            written.append(b"X-Request-ID: ")
+        written.append(visit.request_id.encode())
+        written.append(b"\r\n\r\n")
         return b"".join(written)
+
+    def _look_at(self, run: Run, *, keeps_host: bool, believes: bool) -> Iterator[bytes]:
+        """Give what the application gets of these lines; `believes` what the peer says of the way here."""
+        for line in run.lines:
+            fate = line.name.fate
+            if fate is Fate.IS_ASKED_ABOUT:
+                yield from self._asked_about(line)
+            elif (
+                fate is Fate.PASSES
+                or (fate is Fate.IS_HOST and keeps_host)
+                or (fate is Fate.IS_WAY and believes and line.name.text not in _REWRITTEN_WAY)
+            ):
+                yield line.raw
 
     def _asked_about(self, line: Line) -> list[bytes]:
         """Give what the application gets of a line with our own cookies, or with what only we may write."""
@@ -73,9 +86,9 @@ def _may_trail(name: bytes) -> bool:
     return fate_of(name) is Fate.PASSES and name not in _NO_TRAILER
 
 
-def _without_named(head: Head) -> list[Line]:
+def _without_named(head: Head) -> Run:
     """Drop the fields that Connection names; the judge has refused those that we decide by."""
-    return [line for line in head.lines if line.name.text not in head.options]
+    return Run([line for line in head.lines if line.name.text not in head.options])
 
 
 def _hop(head: Head) -> bytes:

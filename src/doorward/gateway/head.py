@@ -4,29 +4,33 @@ from typing import final
 
 from doorward.gateway.fields import Fields
 from doorward.gateway.line import Line
+from doorward.gateway.run import Run
 
 
 @final
 class Head:
     """A request's line and fields; only `judge` makes one.
 
-    `target` is in origin form: path and query as they were sent. `lines` are the header lines and `fields` the same
+    `target` is in origin form: path and query as they were sent. `runs` are the header lines and `fields` the same
     with lower-case names, both in the order they were sent. `length` is the announced length of the body, None where
     the body comes in chunks. `options` are the names in Connection, in lower case; `offers` the protocols in Upgrade
     that may be gone over to.
     """
 
     __slots__ = (
-        "expects_go_ahead", "fields", "host", "is_1_1", "keeps_alive", "length", "lines", "method", "offers", "options",
-        "path", "query", "target",
+        "expects_go_ahead", "fields", "host", "is_1_1", "keeps_alive", "length", "method", "offers", "options", "path",
+        "query", "runs", "target",
     )  # fmt: skip
 
-    def __init__(self, method: bytes, target: bytes, lines: list[Line], *, is_1_1: bool) -> None:
+    def __init__(self, method: bytes, target: bytes, runs: list[Run], *, is_1_1: bool) -> None:
         """Begin with what needs no reading; the judge fills in the rest."""
         self.method = method.decode("ascii")
         self.take_target(target)
-        self.lines = lines
-        self.fields: Fields = tuple([line.field for line in lines])
+        self.runs = runs
+        fields: Fields = ()
+        for run in runs:
+            fields += run.fields
+        self.fields = fields
         self.is_1_1 = is_1_1
         self.host = b""
         self.length: int | None = 0
@@ -41,6 +45,11 @@ class Head:
         path, _, query = target.decode("ascii").partition("?")
         self.path = path
         self.query = query
+
+    @property
+    def lines(self) -> list[Line]:
+        """Give the header lines one by one."""
+        return [line for run in self.runs for line in run.lines]
 
     @property
     def has_body(self) -> bool:

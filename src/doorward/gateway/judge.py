@@ -11,7 +11,8 @@ from http import HTTPStatus
 
 from doorward.gateway.fields import Unreadable
 from doorward.gateway.head import Head
-from doorward.gateway.line import Line, read_lines
+from doorward.gateway.line import Line
+from doorward.gateway.run import read_runs
 
 MAX_FIELDS = 200
 MAX_LENGTH_DIGITS = 15
@@ -48,18 +49,17 @@ def judge(raw: bytes) -> Head:
 
     Raises `Unreadable` for whatever is no HTTP/1.1 or HTTP/1.0 request, or could be taken for two.
     """
-    first, *rest = raw[:-4].split(b"\r\n")
-    asked = _LINE.fullmatch(first)
+    end = raw.find(b"\r\n")
+    asked = _LINE.fullmatch(raw, 0, end)
     if asked is None or not raw.endswith(b"\r\n\r\n"):
         raise Unreadable
     method, target, minor = asked.groups()
     if method not in _METHODS:
         raise Unreadable
-    if len(rest) > MAX_FIELDS:
+    head = Head(method, target, read_runs(raw[end:-4]), is_1_1=minor == b"1")
+    if len(head.fields) > MAX_FIELDS:
         raise Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    lines = read_lines(rest)
-    head = Head(method, target, lines, is_1_1=minor == b"1")
-    _read_framing(head, lines)
+    _read_framing(head)
     if target[:1] != b"/":
         _take_absolute(head)
     if b"#" in target:
@@ -77,10 +77,10 @@ def refuse_early(begun: bytes) -> None:
         raise Unreadable
 
 
-def _read_framing(head: Head, lines: list[Line]) -> None:
+def _read_framing(head: Head) -> None:
     """Read host, length, connection and their like; refuse what contradicts itself."""
     told: dict[bytes, bytes] = {}
-    for line in lines:
+    for line in [line for run in head.runs for line in run.told]:
         if line.name.is_telling:
             if line.name.text == b"connection":
                 head.options |= options_of(line.value)
@@ -88,8 +88,8 @@ def _read_framing(head: Head, lines: list[Line]) -> None:
                 raise Unreadable
             else:
                 told[line.name.text] = line.value
-        elif line.name.has_underscore:
-            _refuse_double_spelling(line, lines)
+        else:
+            _refuse_double_spelling(line, head.lines)
     head.host = told.get(b"host", b"")
     if (head.is_1_1 or b"host" in told) and not _HOST.fullmatch(head.host):
         raise Unreadable

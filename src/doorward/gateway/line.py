@@ -18,8 +18,8 @@ KNOWN_NAMES = 2048
 KNOWN_NAME_BYTES = 64
 _COMMON = frozenset({
     b"accept", b"accept-charset", b"accept-encoding", b"accept-language", b"accept-ranges", b"cache-control",
-    b"connection", b"content-encoding", b"content-language", b"content-length", b"content-type", b"dnt", b"expect",
-    b"expires", b"host", b"keep-alive", b"pragma", b"priority", b"sec-ch-ua", b"sec-ch-ua-mobile",
+    b"connection", b"content-encoding", b"content-language", b"content-length", b"content-type", b"date", b"dnt",
+    b"expect", b"expires", b"host", b"keep-alive", b"pragma", b"priority", b"sec-ch-ua", b"sec-ch-ua-mobile",
     b"sec-ch-ua-platform", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"server", b"te",
     b"transfer-encoding", b"upgrade", b"upgrade-insecure-requests", b"user-agent", b"vary", b"x-content-type-options",
     b"x-frame-options", b"x-requested-with",

@@ -6,7 +6,6 @@ application: on a kept connection that ended before a byte was answered, without
 repeated (RFC 9110 section 9.2.2).
 """
 
-import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any, cast, final
@@ -47,11 +46,23 @@ log = logging.getLogger("doorward.gateway")
 class Relay:
     """One request that the application answers, if it may pass."""
 
-    __slots__ = (
-        "_asked_at", "_client", "_door", "_ended_at", "_ends_connection", "_has_begun", "_head", "_in_chunks",
-        "_is_full", "_is_held", "_is_over", "_is_repeated", "_is_reused", "_is_whole", "_loop", "_principal",
-        "_started", "_status", "_tunnel", "_unsent", "_unsent_bytes", "_upstream", "_visit",
-    )  # fmt: skip
+    # Most requests come and go without any of these being set, and one of these objects is made for each of them.
+    _principal: Principal | None = None
+    _upstream: Upstream | None = None
+    _unsent: list[bytes] | None = None  # of the body, while there is no connection
+    _unsent_bytes = 0
+    _asked_at: float | None = None
+    _ended_at: float | None = None
+    _status = CLIENT_GONE
+    _in_chunks = False
+    _is_reused = False
+    _is_repeated = False
+    _has_begun = False
+    _is_over = False
+    _ends_connection = False
+    _is_full = False
+    _is_held = False
+    _tunnel: Tunnel | None = None
 
     def __init__(self, client: Connection, head: Head, visit: Visit, door: AppDoor) -> None:
         """Pass on the request with this `head`, which came on the connection `client`."""
@@ -59,21 +70,9 @@ class Relay:
         self._head = head
         self._visit = visit
         self._door = door
-        self._loop = asyncio.get_running_loop()
+        self._loop = client.loop
         self._started = door.clock.monotonic()
-        self._principal: Principal | None = None
-        self._upstream: Upstream | None = None
-        self._unsent: list[bytes] = []  # of the body, while there is no connection
-        self._unsent_bytes = 0
-        self._asked_at: float | None = None
-        self._ended_at: float | None = None
-        self._status = CLIENT_GONE
-        self._in_chunks = False
         self._is_whole = not head.has_body  # the body has come to its end
-        self._is_reused = self._is_repeated = False
-        self._has_begun = self._is_over = False
-        self._ends_connection = self._is_full = self._is_held = False
-        self._tunnel: Tunnel | None = None
 
     # --- deciding ------------------------------------------------------------------------------------------------
 
@@ -152,7 +151,7 @@ class Relay:
         written = self._door.forwarding.write(self._head, self._visit, self._principal, berth.address.netloc)
         if self._unsent:
             written = b"".join([written, *self._unsent])
-            self._unsent.clear()
+            self._unsent = None
         upstream.ask(self, written, is_to_head=self._head.method == "HEAD", is_whole=self._is_whole)
         if not self._is_whole:
             self._client.go_on_with_body()
@@ -172,6 +171,8 @@ class Relay:
             self._asked_at = self._loop.time()
             self._upstream.send(data, is_whole=self._is_whole)
             return
+        if self._unsent is None:
+            self._unsent = []
         self._unsent.append(data)
         self._unsent_bytes += len(data)
         if self._unsent_bytes > UNSENT_BYTES:
@@ -205,8 +206,9 @@ class Relay:
         """Pass on the head and the first piece, in one packet."""
         self._has_begun = True
         self._status = answer.status
-        self._in_chunks = answer.comes_in_chunks(self._head)
-        self._ends_connection = answer.ends_connection(self._head)
+        if answer.length is None:
+            self._in_chunks = answer.comes_in_chunks(self._head)
+            self._ends_connection = answer.ends_connection(self._head)
         is_cut_short = trailers is not None and not self._is_whole
         own = b"x-request-id: %b\r\n" % self._visit.request_id.encode()
         if not answer.has_date:

@@ -186,6 +186,11 @@ class Upstream(asyncio.Protocol):
                 return
             user.interim(answer)
         self._begun = b""
+        if answer.is_whole_with(len(data)):
+            self._answer = answer
+            self._end(b"")
+            user.begin(answer, data, ())
+            return
         framing = answer.framing()
         piece, behind = framing.feed(data)
         self._answer = answer

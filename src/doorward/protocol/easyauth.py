@@ -25,9 +25,11 @@ NONCE_COOKIE = "Nonce"
 COUNT_COOKIE = "RedirectCount"
 MAX_CHUNKS = 16
 MAX_SESSION_COOKIE = 16 * 1024
+_SESSION = SESSION_COOKIE.encode()
 _CHUNK = re.compile(rb"(?:^|;)[ \t]*AppServiceAuthSession(|[1-9][0-9]{0,3})[ \t]*=[ \t]*([^;]*)")
+_CHUNK_BEHIND_NAME = re.compile(rb"(|[1-9][0-9]{0,3})[ \t]*=[ \t]*([^;]*)")
 _OWN_COOKIE = re.compile(rb"AppServiceAuthSession.*|Nonce(?:[0-9._-].*)?|RedirectCount", re.IGNORECASE | re.DOTALL)
-_MAYBE_OWN = re.compile(rb"AppServiceAuthSession|Nonce|RedirectCount", re.IGNORECASE)
+_MAYBE_OWN = (b"appserviceauthsession", b"nonce", b"redirectcount")
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1, cookie-octet
 
 _FORGEABLE = (b"x-ms-client-principal", b"x-ms-token-")
@@ -90,14 +92,20 @@ def _without_names(header: Header) -> tuple[Header, ...]:
 
 def _without_own_cookies(header: Header) -> tuple[Header, ...]:
     """Take our cookies out of a Cookie header; give nothing where there was nothing else."""
-    if not _MAYBE_OWN.search(header[1]):
+    lowered = header[1].lower()
+    if not any(name in lowered for name in _MAYBE_OWN):
         return (header,)
     pairs = header[1].split(b";")
-    kept = [pair for pair in pairs if not _OWN_COOKIE.fullmatch(pair.partition(b"=")[0].strip())]
+    kept = [pair for pair in pairs if not _is_own_cookie(pair)]
     if len(kept) == len(pairs):
         return (header,)
     value = b";".join(kept).strip()
     return ((header[0], value),) if value else ()
+
+
+def _is_own_cookie(pair: bytes) -> bool:
+    name = pair.partition(b"=")[0].strip()
+    return name.lower().startswith(_MAYBE_OWN) and _OWN_COOKIE.fullmatch(name) is not None
 
 
 # --- cookies -----------------------------------------------------------------------------------------------------
@@ -113,7 +121,7 @@ def session_cookie_value(raw_headers: RawHeaders) -> str | None:
     for name, value in raw_headers:
         if name != b"cookie":
             continue
-        for number, chunk in _CHUNK.findall(value):
+        for number, chunk in _chunks(value):
             chunk = chunk.rstrip(b" \t")  # noqa: PLW2901 - the pattern cannot cut it off
             if chunks.setdefault(int(number or 0), chunk) != chunk or len(chunks) > MAX_CHUNKS:
                 return None
@@ -123,9 +131,24 @@ def session_cookie_value(raw_headers: RawHeaders) -> str | None:
     return joined.decode("latin-1") if 0 < len(joined) <= MAX_SESSION_COOKIE else None
 
 
+def _chunks(cookies: bytes) -> list[tuple[bytes, bytes]]:
+    """Give number and value of each piece of a session cookie in a Cookie header.
+
+    Most often there is one: then only its place is looked at, since a pattern walks through the whole header.
+    """
+    at = cookies.find(_SESSION)
+    if at < 0:
+        return []
+    before, behind = cookies[:at].rstrip(b" \t"), at + len(_SESSION)
+    if cookies.find(_SESSION, behind) >= 0:
+        return _CHUNK.findall(cookies)
+    found = None if before and before[-1:] != b";" else _CHUNK_BEHIND_NAME.match(cookies, behind)
+    return [] if found is None else [(found[1], found[2])]
+
+
 def session_cookie_names(raw_headers: RawHeaders) -> list[str]:
     """Give the names under which the client holds pieces of a session cookie, each once, so that all can be cleared."""
-    found = [number for name, value in raw_headers if name == b"cookie" for number, _ in _CHUNK.findall(value)]
+    found = [number for name, value in raw_headers if name == b"cookie" for number, _ in _chunks(value)]
     return [f"{SESSION_COOKIE}{number.decode()}" for number in sorted(set(found), key=lambda n: int(n or 0))]
 
 
