@@ -29,16 +29,20 @@ class Around(SmallTwitter):
     """The pretend provider with Graph, X and the rest of them beside OpenID Connect; `debug` is what Graph tells."""
 
     debug: dict[str, object]
+    check: bytes
 
     def __init__(self) -> None:
         """Know Jane everywhere."""
         super().__init__(secret=canary("client-secret-twitter"), people={"jane": JANE_AT_X})
         self.profile.update({"id": "4711", "login": "jane", "name": "Jane Doe", "email": "jane@contoso.com"})
+        self.check = peers.answer(json.dumps({"app": {"client_id": CLIENT_ID}, "user": {"id": 4711}}).encode())
         self.debug = {"app_id": CLIENT_ID, "is_valid": True, "user_id": "4711", "type": "USER",
                       "expires_at": int(NOW) + 60 * 86400}  # fmt: skip
 
     def answer_asked(self, asked: Asked) -> bytes | None:
         """Answer Graph's question whose token it is."""
+        if asked.path == f"/applications/{CLIENT_ID}/token":
+            return self.check
         if asked.path == "/debug_token":
             return peers.answer(json.dumps({"data": self.debug}).encode())
         return super().answer_asked(asked)
@@ -54,12 +58,12 @@ def served(url: str, *names: str, **how: Any) -> Any:
 
 
 def with_graph(plan: AuthPlan) -> AuthPlan:
-    """Let Facebook's tokens be asked about at the pretend Graph."""
+    """Let the tokens of Facebook and GitHub be asked about at the pretend provider."""
     providers = dict(plan.providers)
-    if (facebook := providers.get("facebook")) is not None:
-        url = facebook.endpoints.userinfo_endpoint.removesuffix("/user")
-        endpoints = replace(facebook.endpoints, token_info_endpoint=f"{url}/debug_token")
-        providers["facebook"] = replace(facebook, endpoints=endpoints)
+    for name, path in (("facebook", "/debug_token"), ("github", "/applications/{client_id}/token")):
+        if (known := providers.get(name)) is not None:
+            url = known.endpoints.userinfo_endpoint.removesuffix("/user")
+            providers[name] = replace(known, endpoints=replace(known.endpoints, token_info_endpoint=f"{url}{path}"))
     return replace(plan, providers=providers)
 
 
@@ -526,6 +530,54 @@ async def test_a_provider_that_does_not_answer(sqlite_url: str, path: str, reply
         it.provider.answers[path] = reply
         assert (await post(it.browser(), "/facebook", good_body(it, "facebook"))).status == status
         assert not await it.audited("session.started")
+
+
+# --- github ----------------------------------------------------------------------------------------------------------
+
+
+async def test_github_is_asked_whose_token_it_is(sqlite_url: str) -> None:
+    """The check of a token, as the application itself, before the profile."""
+    async with served(sqlite_url, "github") as it:
+        await post(it.browser(), "/github", good_body(it, "github"))
+        check, profile = it.provider.asked
+        given = base64.b64decode(check.headers["authorization"].removeprefix("Basic ")).decode()
+        assert given == f"{CLIENT_ID}:{canary('client-secret-github')}"
+        assert (check.method, profile.path) == ("POST", "/user")
+
+
+@pytest.mark.parametrize(
+    ("check", "status"),
+    [
+        (peers.answer(b"{}", status="404 Not Found"), 401),
+        (peers.answer(b"{}", status="422 No"), 401),
+        (peers.answer(b"{}"), 401),
+        (peers.answer(b'{"app": {"client_id": "another"}, "user": {"id": 4711}}'), 401),
+        (peers.answer(json.dumps({"app": {"client_id": CLIENT_ID}, "user": {"id": 4712}}).encode()), 401),
+        (peers.answer(b"{}", status="500 No"), 502),
+        (peers.answer(b"nonsense"), 502),
+    ],
+)
+async def test_a_token_that_github_knows_of_another_app_is_refused(sqlite_url: str, check: bytes, status: int) -> None:
+    """What GitHub does not know as ours signs nobody in."""
+    async with served(sqlite_url, "github") as it:
+        around(it).check = check
+        assert (await post(it.browser(), "/github", good_body(it, "github"))).status == status
+        assert not await it.audited("session.started")
+
+
+async def test_a_server_of_ones_own_is_asked_for_the_profile_alone(sqlite_url: str) -> None:
+    """GitHub's own address says nothing of the tokens of another server, and never gets to see them."""
+    async with served(sqlite_url, "github", turn=with_githubs_own_check) as it:
+        assert (await post(it.browser(), "/github", good_body(it, "github"))).status == 200
+        assert [asked.path for asked in it.provider.asked] == ["/user"]
+
+
+def with_githubs_own_check(plan: AuthPlan) -> AuthPlan:
+    """Leave the built-in address of the check as it is."""
+    github = plan.providers["github"]
+    own = github.spec.endpoints.token_info_endpoint
+    changed = replace(github, endpoints=replace(github.endpoints, token_info_endpoint=own))
+    return replace(plan, providers={"github": changed})
 
 
 # --- twitter, microsoftaccount ---------------------------------------------------------------------------------------

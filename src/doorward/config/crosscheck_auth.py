@@ -35,10 +35,10 @@ from doorward.config.tree_reading import TreeValues, setting_of
 _LISTS = "easyauth.allowed_emails, allowed_domains or allowed_users"
 _FILES = ("client_certificate_file", "client_key_file", "private_key_file")
 _OWNERS = {
-    ("client_certificate_file", "client_key_file"): "aad",
-    ("private_key_file", "team_id", "key_id"): "apple",
-    ("request_token_endpoint", "access_token_endpoint"): "twitter",
-    ("token_info_endpoint",): "facebook",
+    ("client_certificate_file", "client_key_file"): ("aad",),
+    ("private_key_file", "team_id", "key_id"): ("apple",),
+    ("request_token_endpoint", "access_token_endpoint"): ("twitter",),
+    ("token_info_endpoint",): ("facebook", "github"),
 }
 _TOGETHER = (("client_certificate_file", "client_key_file"), ("private_key_file", "team_id", "key_id"))
 
@@ -217,11 +217,11 @@ def _tables(settings: Settings) -> Iterator[Finding]:
 
 def _keys_of_table(settings: Settings, name: str, table: ProviderSettings) -> Iterator[Finding]:
     spec = providers.by_alias(name)
-    for keys, owner in _OWNERS.items():
+    for keys, owners in _OWNERS.items():
         for key in keys:
-            if getattr(table, key) and (spec.name if spec else name) != owner:
+            if getattr(table, key) and (spec.name if spec else name) not in owners:
                 setting = f"providers.{name}.{key}"
-                what, fix = f"{setting} has no effect: it is for {owner} alone.", "Remove it."
+                what, fix = f"{setting} has no effect: it is for {' and '.join(owners)} alone.", "Remove it."
                 where = _where(settings, setting)
                 yield warning(SETTING_WITHOUT_EFFECT, where=where, setting=setting, what=what, fix=fix)
     for group in _TOGETHER:

@@ -161,7 +161,7 @@ class ProviderSettings:
     request_token_endpoint: str = row(URL, "", "Twitter's first step, the request token.")
     access_token_endpoint: str = row(URL, "", "Twitter's last step, the access token.")
     end_session_endpoint: str = row(URL, "", "Where the browser is sent to sign out at the provider, too.")
-    token_info_endpoint: str = row(URL, "", "Facebook: where a token is asked whose it is.")
+    token_info_endpoint: str = row(URL, "", "Facebook, GitHub: where a token is asked whose it is.")
     client_certificate_file: str = row(
         PATH,
         "",

@@ -17,7 +17,7 @@ from doorward.easyauth.flow import SignedIn
 from doorward.easyauth.id_tokens import LEEWAY, IdTokens, Tie
 from doorward.easyauth.oauth1_flow import SignedCalls
 from doorward.easyauth.provider_calls import ClientParts, ProviderCalls
-from doorward.easyauth.token_info import TokenInfo, ask_token_info
+from doorward.easyauth.token_info import ask_token_info
 from doorward.identity.person import ProviderTokens, ticks
 from doorward.protocol.live_token import verify_live_token
 from doorward.protocol.oauth1 import Token
@@ -124,9 +124,7 @@ class Credentials:
 
     async def _by_profile(self, plan: ProviderPlan, posted: Posted) -> tuple[Mapping[str, object], ProviderTokens]:
         access_token = posted["access_token"]
-        info = TokenInfo()
-        if plan.endpoints.token_info_endpoint:
-            info = await ask_token_info(self._parts, plan, access_token)
+        info = await ask_token_info(self._parts, plan, access_token)
         raw = await self._calls.profile(plan, plan.endpoints, access_token)
         if info.user_id is not None and str(raw.get(plan.spec.subject_field)) != info.user_id:
             raise DoorwardError(TOKEN_OF_ANOTHER_APP, provider=plan.name, reason="the profile is another person's")

@@ -1,19 +1,26 @@
 """Whose token is this: asking a provider for which application it issued an access token (interface, section 7).
 
-An access token of Facebook's names nobody by itself. Whoever runs any other application has tokens of its users, and
-could sign in here as each of them; so a token that a client brings counts only where the provider says that it is ours.
+An access token of Facebook's or GitHub's names nobody by itself. Whoever runs any other application has tokens of its
+users, and could sign in here as each of them; so a token that a client brings counts only where the provider says that
+it is ours.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn, cast
+from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals_providers import TOKEN_OF_ANOTHER_APP
 from doorward.config.auth_plan import ProviderPlan
 from doorward.easyauth.provider_calls import ClientParts, read_profile, secret_proof, unavailable
 from doorward.outbound import OutboundFailed
+from doorward.protocol.oauth2 import basic_authorization
 from doorward.protocol.parameters import with_parameters
+
+_NOT_OURS = frozenset({401, 404, 422})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +32,44 @@ class TokenInfo:
 
 
 async def ask_token_info(parts: ClientParts, plan: ProviderPlan, access_token: str) -> TokenInfo:
-    """Ask Graph's `debug_token`, as ourselves, about a person's token.
+    """Ask the provider, as ourselves, about a person's token; nothing is known where it has no way to tell.
 
     Raises `DoorwardError`: `token_of_another_app` where it is invalid or not ours, `provider_unavailable`.
     """
+    match plan.spec.token_info:
+        case "debug_token":
+            return await _debug_token(parts, plan, access_token)
+        case "check_token" if _is_where_profiles_are(plan):
+            return await _check_token(parts, plan, access_token)
+        case _:
+            return TokenInfo()
+
+
+def _is_where_profiles_are(plan: ProviderPlan) -> bool:
+    """Say whether the address knows the tokens of the profile's: a server of one's own has another one, or none."""
+    info, profile = plan.endpoints.token_info_endpoint, plan.endpoints.userinfo_endpoint
+    return info != plan.spec.endpoints.token_info_endpoint or urlsplit(info).netloc == urlsplit(profile).netloc
+
+
+async def _check_token(parts: ClientParts, plan: ProviderPlan, access_token: str) -> TokenInfo:
+    """Have GitHub check a token: it knows it under our client id and secret alone, or not at all."""
+    address = plan.endpoints.token_info_endpoint.replace("{client_id}", quote(plan.client_id, safe=""))
+    body = msgspec.json.encode({"access_token": access_token})
+    ourselves = basic_authorization(plan.client_id, plan.client_secret.reveal())
+    try:
+        answer = await parts.outbound.post_json(address, body, ourselves)
+    except OutboundFailed as failed:
+        raise unavailable(plan, failed.reason, failed.host) from failed
+    if answer.status in _NOT_OURS:
+        _refuse(plan, f"status {answer.status} for the token")
+    found = read_profile(plan, answer, address)
+    app, user = found.get("app"), found.get("user")
+    if not isinstance(app, dict) or cast("dict[str, object]", app).get("client_id") != plan.client_id:
+        _refuse(plan, "app is another application")
+    return TokenInfo(user_id=_identifier(cast("dict[str, object]", user).get("id")) if isinstance(user, dict) else None)
+
+
+async def _debug_token(parts: ClientParts, plan: ProviderPlan, access_token: str) -> TokenInfo:
     ourselves = f"{plan.client_id}|{plan.client_secret.reveal()}"
     asked = [("input_token", access_token), ("access_token", ourselves), *secret_proof(plan, ourselves)]
     address = plan.endpoints.token_info_endpoint

@@ -59,7 +59,8 @@ class Outbound:
     def __init__(self, ca_file: str | None, environ: Mapping[str, str], *, call_timeout: float = CALL_TIMEOUT) -> None:
         """Prepare for calls that trust the system's authorities and those in `ca_file`, by way of `environ`'s proxies.
 
-        `call_timeout`, in seconds, bounds each call that is no document. Raises `ValueError` when `ca_file` cannot be read or holds no certificate.
+        `call_timeout`, in seconds, bounds each call that is no document. Raises `ValueError` when `ca_file` cannot be
+        read or holds no certificate.
         """
         self._ca_file = ca_file or None
         self._proxies = proxies_of(environ)
@@ -93,6 +94,10 @@ class Outbound:
         """
         headers = {"Content-Type": _FORM} | _authorized(authorization)
         return await self._call("POST", url, headers, form)
+
+    async def post_json(self, url: str, body: bytes, authorization: str) -> Answer:
+        """Post JSON, already encoded, under an Authorization header; raises as `post_form`."""
+        return await self._call("POST", url, {"Content-Type": "application/json"} | _authorized(authorization), body)
 
     async def get_profile(self, url: str, bearer: str) -> Answer:
         """Fetch the profile of whoever the token `bearer` belongs to (RFC 6750 section 2.1); raises as `post_form`."""

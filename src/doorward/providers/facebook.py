@@ -41,6 +41,7 @@ SPEC = ProviderSpec(
     vouched_emails=profile_email,
     subject_field="id",
     posted=("access_token",),
+    token_info="debug_token",
     tokens=("access_token", "expires_on"),
     can_refresh=False,
     signs_out=False,

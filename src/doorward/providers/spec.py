@@ -74,8 +74,9 @@ class ProviderSpec:
     the lists of who may sign in.
 
     Client-directed sign-in (reference 3): `posted` are the fields that a body must have, `posted_instead` is one that
-    may stand in place of them all, `posted_beside` are those that may come along. Whether a field is a token to verify,
-    or one to ask for a profile with, follows from `kind`.
+    may stand in place of them all, `posted_beside` are those that may come along. `token_info` is how the provider
+    tells at `token_info_endpoint` whose a token is: as Graph's `debug_token` or as GitHub's check of a token. Whether
+    a field is a token to verify, or one to ask for a profile with, follows from `kind`.
 
     Tokens: `tokens` are the kinds that headers have, by their names in `ProviderTokens` and in the order of the
     headers (reference 6). `can_refresh` says whether `/.auth/refresh` is possible at all; `takes_bearer` whether its
@@ -112,6 +113,7 @@ class ProviderSpec:
     posted: tuple[str, ...] = ("id_token",)
     posted_instead: str = ""
     posted_beside: tuple[str, ...] = ()
+    token_info: Literal["", "debug_token", "check_token"] = ""
     aliases: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     client_id_key: str = "clientId"
