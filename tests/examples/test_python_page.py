@@ -24,7 +24,7 @@ PROGRAMS = [block for block in BLOCKS if block not in QUOTES and block not in FI
 def test_every_block_is_held() -> None:
     """Blocks of code are in Python, and each is quoted from an example, a file of the tests, or a program."""
     assert PAGE.count("\n```") == 2 * len(BLOCKS)
-    assert (len(FILES), len(QUOTES), len(PROGRAMS)) == (3, 5, 3)
+    assert (len(FILES), len(QUOTES), len(PROGRAMS)) == (5, 6, 4)
 
 
 def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
     env = environment(tmp_path, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}) | {"PATH": os.environ["PATH"]}
     command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "doorward", "-p", "no:cacheprovider"]
     finished = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert "3 passed" in finished.stdout, finished.stdout + finished.stderr
+    assert "7 passed" in finished.stdout, finished.stdout + finished.stderr
 
 
 def run(block: str, server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -50,7 +50,7 @@ def run(block: str, server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_first_program_greets(doorward_server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The opening of the page does what it says for a user and for a stranger."""
-    names = run(PROGRAMS[0], doorward_server, monkeypatch)
+    names = run(PROGRAMS[1], doorward_server, monkeypatch)
     greet = names["greet"]
     assert callable(greet)
     token = doorward_server.exchange("dora@contoso.com").platform_token
@@ -58,17 +58,27 @@ def test_the_first_program_greets(doorward_server: DoorwardServer, monkeypatch: 
     assert greet(None) == "401 Authentication required"
 
 
+def test_the_headers_on_the_page_greet(doorward_server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's reader of headers knows a person, nobody, and what no gateway sends."""
+    greet = run(PROGRAMS[0], doorward_server, monkeypatch)["greet_by_headers"]
+    assert callable(greet)
+    cookie = doorward_server.sign_in("dora@contoso.com", "google")
+    assert str(greet(doorward_server.identity_headers(cookie))).startswith("Hello dora@contoso.com, google:")
+    assert greet({}) == "401 Nobody is signed in"
+    assert greet({"X-MS-CLIENT-PRINCIPAL": "!"}) == "400 Request is malformed"
+
+
 def test_the_keys_on_the_page_verify(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's way without asking verifies a token of a service that signs with ES256, as the page's own does."""
     with running_server({"token_service.signing_algorithm": "ES256"}) as server:
-        tokens = run(PROGRAMS[1], server, monkeypatch)["tokens"]
+        tokens = run(PROGRAMS[2], server, monkeypatch)["tokens"]
         assert isinstance(tokens, PlatformTokens)
         assert tokens.verify(server.exchange("jane@contoso.com").access_token).email is None
 
 
 def test_a_server_of_its_own_serves(doorward_server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's `with` statement gives tokens."""
-    pair = run(PROGRAMS[2], doorward_server, monkeypatch)["pair"]
+    pair = run(PROGRAMS[3], doorward_server, monkeypatch)["pair"]
     assert isinstance(pair, tuple)
 
 
