@@ -129,7 +129,7 @@ async def test_what_is_no_good_logout_token_ends_nothing(sqlite_url: str, case: 
     """Every claim that could be wrong: 400, the session lives, and the refusal is in the trail."""
     async with entrance(sqlite_url, "contoso") as it:
         jane = await signed_in(it, sid="s-1")
-        got = await tell(it, logout_token(it, **{"sub": "sub-jane", **REFUSED[case]}))
+        got = await tell(it, logout_token(it, None, **{"sub": "sub-jane", **REFUSED[case]}))
         assert (got.status, json.loads(got.body)["error_code"]) == (400, "logout_token_refused")
         assert await is_in(it, jane)
         (record,) = await it.audited("sign_out.refused")
