@@ -41,6 +41,21 @@ _KINDS = {
 }
 
 
+_CHECKED = {
+    "oidc": "It is held to signature, issuer, times, and to an audience that is this application's id, or where the "
+    "provider has `allowedAudiences` one of those.",
+    "debug_token": "Graph's `debug_token` must know the token as one of this application's.",
+    "check_token": "GitHub must know the token as one of this application's. A server of your own, at another "
+    "`userinfo_endpoint`, is asked only where `token_info_endpoint` names an address of it; without one, any "
+    "application's token that opens a profile there counts.",
+    "authentication_token": "An `authentication_token` is held to its signature under this application's secret. An "
+    "access token opens the profile whichever application it is of, since nobody can be asked: have clients send the "
+    "other one.",
+    "oauth1": "The profile is asked for with a request that both secrets sign, so another application's token opens "
+    "nothing.",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What only people can say of a provider, in Markdown."""
@@ -219,6 +234,7 @@ def page(spec: ProviderSpec) -> str:
         _asking(spec),
         _claims(spec),
         _headers(spec),
+        _posting(spec),
         _refresh(spec, about),
     ]
     return "\n\n".join(parts) + "\n"
@@ -313,6 +329,26 @@ def _headers(spec: ProviderSpec) -> str:
     )
     when = "Each where the provider gave one, and the token store is on:"
     return f"## Tokens for the application\n\n{when}\n\n{rows}\n\n{bearer}"
+
+
+def _posting(spec: ProviderSpec) -> str:
+    """Say what a client posts that signs people in by itself."""
+    body = json.dumps(dict.fromkeys(spec.posted, "…"), ensure_ascii=False)
+    parts = [f"`POST /.auth/login/{spec.name}` takes what a client of your own got from the provider, as JSON:"]
+    parts.append(f"```json\n{body}\n```")
+    if spec.posted_instead:
+        parts.append(_wrapped(f"In its place `{spec.posted_instead}` may stand alone, and is the better one."))
+    if spec.posted_beside:
+        names = ", ".join(f"`{name}`" for name in spec.posted_beside)
+        parts.append(_wrapped(f"Further members that count, where they are there: {names}."))
+    parts.append(_wrapped(f"{_CHECKED[_way(spec)]} What comes back: [sign-in](../sign-in.md#without-cookies)."))
+    return "## Sign-in by a client\n\n" + "\n\n".join(parts)
+
+
+def _way(spec: ProviderSpec) -> str:
+    if spec.kind == "oidc":
+        return "oidc"
+    return spec.token_info or spec.posted_instead or spec.kind
 
 
 def _refresh(spec: ProviderSpec, about: About) -> str:
