@@ -361,5 +361,10 @@ def _refresh(spec: ProviderSpec, about: About) -> str:
         else "Sign-out ends the session here. The provider offers no address to sign out at; "
         f"`end_session_endpoint` in `[providers.{spec.name}]` would name one."
     )
+    if spec.tells_of_sign_outs:
+        out += (
+            f" Register `{HOST}/.auth/logout/backchannel/{spec.name}` as back-channel logout address where the "
+            "provider has a place for one, and a sign-out there ends the session here."
+        )
     how = about.refresh or "The refresh token is kept where the provider gives one."
     return f"{title}\n\n{how}{able}\n\n{_wrapped(out)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from doorward.asgi import EasyAuth
 from doorward.client import PlatformTokens
 from doorward.testing import DoorwardServer, running_server
 from tests.support.programs import environment
@@ -24,7 +25,7 @@ PROGRAMS = [block for block in BLOCKS if block not in QUOTES and block not in FI
 def test_every_block_is_held() -> None:
     """Blocks of code are in Python, and each is quoted from an example, a file of the tests, or a program."""
     assert PAGE.count("\n```") == 2 * len(BLOCKS)
-    assert (len(FILES), len(QUOTES), len(PROGRAMS)) == (5, 6, 4)
+    assert (len(FILES), len(QUOTES), len(PROGRAMS)) == (5, 6, 5)
 
 
 def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def run(block: str, server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_first_program_greets(doorward_server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The opening of the page does what it says for a user and for a stranger."""
-    names = run(PROGRAMS[1], doorward_server, monkeypatch)
+    names = run(PROGRAMS[2], doorward_server, monkeypatch)
     greet = names["greet"]
     assert callable(greet)
     token = doorward_server.exchange("dora@contoso.com").platform_token
@@ -68,17 +69,26 @@ def test_the_headers_on_the_page_greet(doorward_server: DoorwardServer, monkeypa
     assert greet({"X-MS-CLIENT-PRINCIPAL": "!"}) == "400 Request is malformed"
 
 
+def test_the_gateway_on_the_page_is_made(
+    doorward_server: DoorwardServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page's app inside the gateway reads its settings; `tests/test_asgi.py` says what it then does."""
+    (tmp_path / "doorward.toml").write_text('[auth.globalValidation]\nunauthenticatedClientAction = "Return401"\n')
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(run(PROGRAMS[1], doorward_server, monkeypatch)["app"], EasyAuth)
+
+
 def test_the_keys_on_the_page_verify(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's way without asking verifies a token of a service that signs with ES256, as the page's own does."""
     with running_server({"token_service.signing_algorithm": "ES256"}) as server:
-        tokens = run(PROGRAMS[2], server, monkeypatch)["tokens"]
+        tokens = run(PROGRAMS[3], server, monkeypatch)["tokens"]
         assert isinstance(tokens, PlatformTokens)
         assert tokens.verify(server.exchange("jane@contoso.com").access_token).email is None
 
 
 def test_a_server_of_its_own_serves(doorward_server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's `with` statement gives tokens."""
-    pair = run(PROGRAMS[3], doorward_server, monkeypatch)["pair"]
+    pair = run(PROGRAMS[4], doorward_server, monkeypatch)["pair"]
     assert isinstance(pair, tuple)
 
 

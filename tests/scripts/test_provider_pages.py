@@ -1,9 +1,11 @@
 """The pages of the providers say what the code does, for every provider that there is."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from doorward.easyauth.posted import fields_of
 from doorward.identity.person import ProviderTokens
 from doorward.identity.principal import principal_of
 from doorward.providers import ALL, custom
@@ -54,6 +56,13 @@ def test_the_headers_of_a_page_are_those_that_are_sent(name: str) -> None:
     sent = {header.decode() for header, _ in principal.headers if header.startswith(b"X-MS-TOKEN-")}
     assert {line[3:-1] for line in text.splitlines() if line.startswith("- `X-MS-TOKEN-")} == sent
     assert f"/.auth/login/{spec.name}/callback`" in text
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_fields_of_a_page_are_those_that_are_read(name: str) -> None:
+    """A client finds on the page every field that a posted sign-in may have."""
+    section = provider_pages.pages()[name].partition("## Sign-in by a client")[2].partition("\n## ")[0]
+    assert set(fields_of(SPECS[name])) <= set(re.findall(r"[`\"]([a-z_]+)[`\"]", section))
 
 
 def test_a_new_provider_has_a_page_at_once() -> None:
