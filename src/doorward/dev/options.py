@@ -6,7 +6,7 @@ the emulator: their addresses point there, and a client secret that the environm
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import cast
 
@@ -24,7 +24,9 @@ from doorward.config.website_auth import PREFIX
 from doorward.emulator.aad import cloud_settings
 from doorward.emulator.clients import Client
 from doorward.emulator.settings import SECRETS, addresses_at, auth_tree
+from doorward.protocol.client_proof import CertificateProof, SignedSecret
 from doorward.providers import by_alias
+from doorward.providers.spec import Endpoints
 
 DATA = Path(".doorward") / "dev"
 SETTINGS_FILE = "doorward.toml"
@@ -33,7 +35,16 @@ DATABASE_FILE = "doorward.db"
 DEFAULT_PORT = 8080
 SAMPLE = 3
 """How far behind the public listener the sample application stands."""
-_SECRET_KEY = "SettingName"
+_SECRET_KEY = "settingname"
+_ENDPOINTS = tuple(field.name for field in fields(Endpoints) if field.name != "discovery")
+_KEY_SETTINGS = {
+    "client_certificate_file": "certificate_file",
+    "client_key_file": "key_file",
+    "team_id": "team_id",
+    "key_id": "key_id",
+    "private_key_file": "private_key_file",
+}
+"""The settings of `[providers.NAME]` that name a key in place of a secret, and where the plan has them."""
 _HTTP, _REQUIRE_HTTPS = "httpSettings", "requireHttps"
 
 
@@ -122,8 +133,27 @@ def _client(plan: AuthPlan, provider: ProviderPlan, origins: tuple[str, ...]) ->
         client_secret=provider.client_secret.reveal(),
         redirect_uris=tuple(f"{origin}{plan.api_prefix}/login/{provider.name}/callback" for origin in origins),
         post_logout_redirect_uris=tuple(f"{origin}/*" for origin in origins),
+        jwk=_public_key(provider),
+        team_id=provider.team_id,
         expiring=provider.name == "github",
     )
+
+
+def _public_key(provider: ProviderPlan) -> dict[str, str] | None:
+    """Give the key by which a provider knows the service in place of a secret: of a certificate, or of Apple's team.
+
+    A file that is no key is left to the sign-in, which says so.
+    """
+    try:
+        if provider.certificate_file:
+            certificate, key = (Path(file).read_bytes() for file in (provider.certificate_file, provider.key_file))
+            return CertificateProof.from_pem(certificate, key).jwk()
+        if provider.private_key_file:
+            pem = Path(provider.private_key_file).read_bytes()
+            return SignedSecret.from_pem(pem, team_id=provider.team_id, key_id=provider.key_id).jwk()
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 def _with_hosts(options: Options) -> Options:
@@ -171,18 +201,22 @@ def _secret_names(node: object) -> Iterator[str]:
     """Find every variable that holds a secret, wherever the tree names it."""
     if isinstance(node, Mapping):
         for key, value in cast("Mapping[str, object]", node).items():
-            if key.endswith(_SECRET_KEY) and isinstance(value, str) and value:
+            if key.lower().endswith(_SECRET_KEY) and isinstance(value, str) and value:
                 yield value
             yield from _secret_names(value)
 
 
 def _pretended(options: Options, url: str) -> Mapping[str, Mapping[str, str]]:
-    """Give for each provider of the auth tree where it is pretended."""
+    """Give for each provider of the auth tree where it is pretended; no real address of a file is left beside it."""
     settings = load_leniently(options)
     if settings is None or settings.auth.plan is None:
         return {}
     providers = settings.auth.plan.providers
-    return {name: addresses_at(url, name, _issuer_of(provider)) for name, provider in providers.items()}
+    return {
+        name: {key: "" for key in _ENDPOINTS if f"providers.{name}.{key}" in settings.origins}
+        | addresses_at(url, name, _issuer_of(provider))
+        for name, provider in providers.items()
+    }
 
 
 def _issuer_of(provider: ProviderPlan) -> str:
@@ -195,7 +229,7 @@ def settings_file(settings: Settings, given: DevOptions) -> str:
     url, plan = emulator_url(given), settings.auth.plan
     tables = {"clouds.global": cloud_settings(url)}
     for name, provider in () if plan is None else plan.providers.items():
-        tables[f"providers.{name}"] = addresses_at(url, name, _issuer_of(provider))
+        tables[f"providers.{name}"] = addresses_at(url, name, _issuer_of(provider)) | _key_settings(provider)
     pretended = "\n".join(_table(name, members) for name, members in tables.items())
     return f"""\
 # Written by doorward dev at each start, for commands beside it. The keys are public: serve refuses them.
@@ -220,8 +254,18 @@ signing_key = "{DEV_SIGNING_KEY}"
 {pretended}"""
 
 
+def _key_settings(provider: ProviderPlan) -> dict[str, str]:
+    """Give the settings of a key in place of a secret, where there is one; files by their whole path."""
+    given = {setting: str(getattr(provider, member)) for setting, member in _KEY_SETTINGS.items()}
+    return {
+        setting: str(Path(value).resolve()) if setting.endswith("_file") else value
+        for setting, value in given.items()
+        if value
+    }
+
+
 def _table(name: str, members: Mapping[str, str]) -> str:
-    lines = "".join(f'{key} = "{value}"\n' for key, value in members.items())
+    lines = "".join(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in members.items())
     return f"[{name}]\n{lines}"
 
 

@@ -47,12 +47,13 @@ def subject_in(person: Person, tenant: str | None, *, guest: bool = False) -> Su
 def subject_at(person: Person, tenant: str) -> Subject:
     """Give a person who signs in at a tenant's own door, or at that of all tenants.
 
+    A tenant of which the emulator has nobody is that of somebody's own auth tree: there Contoso's people are members.
     Raises `BadMessage` where the tenant does not know them: neither its member nor somebody's guest.
     """
     own = tenant_of_person(person)
     if tenant == TENANT_MARK:
         return subject_in(person, None)
-    if tenant == own:
+    if tenant == own or (own == DEV_TENANT_ID and tenant not in TENANT_OF_DOMAIN.values()):
         return subject_in(person, tenant)
     if person.guest and tenant != CONSUMER_TENANT:
         return subject_in(person, tenant, guest=True)

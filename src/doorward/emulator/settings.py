@@ -56,7 +56,7 @@ def settings_of(base_url: str) -> dict[str, dict[str, object]]:
 
 
 def auth_tree(base_url: str) -> dict[str, object]:
-    """Give the auth tree in which aad, google, github and one custom provider sign in at the emulator."""
+    """Give the auth tree in which every provider, and one custom one, signs in at the emulator."""
     return {
         "globalValidation": {
             "unauthenticatedClientAction": "RedirectToLoginPage",
@@ -69,6 +69,16 @@ def auth_tree(base_url: str) -> dict[str, object]:
             },
             "google": {"registration": _registration("google")},
             "gitHub": {"registration": _registration("github")},
+            "facebook": {
+                "registration": _registration("facebook", "appId", "appSecretSettingName"),
+                "login": {"scopes": ["public_profile", "email"]},
+            },
+            "twitter": {"registration": _registration("twitter", "consumerKey", "consumerSecretSettingName")},
+            "legacyMicrosoftAccount": {
+                "registration": _registration("microsoftaccount"),
+                "login": {"scopes": ["wl.basic", "wl.emails", "wl.offline_access"]},
+            },
+            "apple": {"registration": _registration("apple"), "login": {"scopes": ["name", "email"]}},
             "customOpenIdConnectProviders": {CUSTOM: _custom(base_url)},
         },
     }
@@ -113,9 +123,11 @@ def dev_sites(port: int) -> tuple[str, ...]:
     return tuple(f"http://{host}:{port}" for host in ("127.0.0.1", "localhost"))
 
 
-def _registration(provider: str) -> dict[str, object]:
+def _registration(
+    provider: str, id_key: str = "clientId", secret_key: str = "clientSecretSettingName"
+) -> dict[str, object]:
     client_id, secret = next((client_id, secret) for name, client_id, secret in _REGISTERED if name == provider)
-    return {"clientId": client_id, "clientSecretSettingName": secret}
+    return {id_key: client_id, secret_key: secret}
 
 
 def _custom(base_url: str) -> dict[str, object]:

@@ -49,6 +49,11 @@ class CertificateProof:
         sha1, sha256 = (base64url_encode(digest).decode() for digest in digests)
         return cls((sha1, sha256), private)
 
+    def jwk(self) -> dict[str, str]:
+        """Give the public key as a JWK, by the name that assertions call it (RFC 7517, RFC 7518 section 6.3.1)."""
+        numbers, kid = self.private.public_key().public_numbers(), self.thumbprints[0]
+        return {"kty": "RSA", "use": "sig", "kid": kid, "n": _number(numbers.n), "e": _number(numbers.e)}
+
     def assertion(self, client_id: str, audience: str, now: float, jti: str) -> str:
         """Give an assertion for one token request (RFC 7523 section 3); it lives five minutes."""
         sha1, sha256 = self.thumbprints
@@ -73,6 +78,12 @@ class SignedSecret:
             raise ValueError("the key is not of the curve P-256")  # noqa: TRY004 - see above
         return cls(team_id=team_id, key_id=key_id, private=private)
 
+    def jwk(self) -> dict[str, str]:
+        """Give the public key as a JWK, by the key's id (RFC 7518 section 6.2.1)."""
+        numbers = self.private.public_key().public_numbers()
+        point = {"x": _number(numbers.x, 32), "y": _number(numbers.y, 32)}
+        return {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.key_id, **point}
+
     def secret(self, client_id: str, audience: str, now: float) -> str:
         """Give a client secret that lives five minutes: ES256, RFC 7518 section 3.4."""
         header = {"alg": "ES256", "kid": self.key_id, "typ": "JWT"}
@@ -86,6 +97,10 @@ def _private(key: bytes) -> object:
         return load_pem_private_key(key, password=None)
     except (TypeError, UnsupportedAlgorithm) as error:  # a key under a password is a TypeError
         raise ValueError("the key cannot be read") from error
+
+
+def _number(value: int, size: int = 0) -> str:
+    return base64url_encode(value.to_bytes(size or (value.bit_length() + 7) // 8, "big")).decode()
 
 
 def _claims(issuer: str, subject: str, audience: str, now: float) -> dict[str, object]:
