@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.base.errors import DoorwardError
+from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.refusals_gateway import PERSON_NOT_ADMITTED
 from doorward.config.auth_plan import AuthPlan
 from doorward.easyauth.completion import Completion, to_target
@@ -306,9 +306,14 @@ async def test_the_target_is_told_why_not(sqlite_url: str, asked: dict[str, str]
         assert record["code"] == "provider_declined"
 
 
+def nobody_admitted(*_about: object) -> ErrorRow:
+    """Refuse everybody."""
+    return PERSON_NOT_ADMITTED
+
+
 async def test_who_may_not_in_is_told_at_the_target(sqlite_url: str) -> None:
     """The policy holds for tokens and for codes as it does for cookies."""
-    async with entrance(sqlite_url, turn=listed, judge=lambda *_: PERSON_NOT_ADMITTED) as it:
+    async with entrance(sqlite_url, turn=listed, judge=nobody_admitted) as it:
         for more in ({}, {"code_challenge": challenge(VERIFIER, plain=True), "code_challenge_method": "S256"}):
             done = await come_back(it, it.browser(), post_login_redirect_uri=APP, **more)
             assert handed(done.location, APP, "error") == PERSON_NOT_ADMITTED.message

@@ -371,3 +371,74 @@ async def test_a_spoiled_cookie_is_nobodys(one: Replica, two: Replica) -> None:
         f"AppServiceAuthSession1={cookie}",
     ):
         assert isinstance((await both(two, ("Cookie", planted))).credential, Anonymous)
+
+
+# --- the whole Cookie header -------------------------------------------------------------------------------------
+
+
+async def test_a_header_that_is_known_is_not_read_again(one: Replica, clock: FrozenClock) -> None:
+    """It counts for exactly as long as the session in it: not past its expiry, nor once the memory is out of date."""
+    cookie, session = await one.desk.start(person(), NOW)
+    asked = visit(cookie_of(cookie))
+    await one.gate.recognise(asked)
+    for _ in range(2):
+        assert via(one.gate.recognise_now(asked)) == (Via.COOKIE, "jane@contoso.com")
+    assert one.desk.known_by_line(b"theme=dark; AppServiceAuthSession=" + cookie.encode())
+    clock.advance(1.0)
+    assert one.gate.recognise_now(asked) is None
+    await one.desk.notices.take()
+    assert via(one.gate.recognise_now(asked))[0] is Via.COOKIE
+    clock.advance(session.expires_at - clock.now() - 0.5)
+    await one.desk.notices.take()
+    assert via(one.gate.recognise_now(asked))[0] is Via.COOKIE
+    clock.advance(0.5)
+    assert one.gate.recognise_now(asked) is None
+    assert (await one.gate.recognise(asked)).credential == Anonymous()
+
+
+async def test_a_header_that_is_known_dies_with_its_session(one: Replica, two: Replica, clock: FrozenClock) -> None:
+    """Ended here it is nothing at once, ended elsewhere with the next notice; refreshed it shows the new tokens."""
+    cookie, session = await one.desk.start(person(), NOW)
+    asked = visit(cookie_of(cookie))
+    await two.gate.recognise(asked)
+    for gate in (one.gate, two.gate):
+        for _ in range(2):
+            await gate.recognise(asked)
+            assert gate.recognise_now(asked)
+    renewed = await one.desk.renew(session, person(access_token="new"), NOW)
+    assert renewed
+    assert one.gate.recognise_now(asked) is None
+    assert (await one.gate.recognise(asked)).me == renewed.me
+    assert one.gate.recognise_now(asked) is not None
+    await one.desk.end(session.id, NOW)
+    assert one.gate.recognise_now(asked) is None
+    clock.advance(0.5)
+    await two.desk.notices.take()
+    assert two.gate.recognise_now(asked) is None
+    assert (await two.gate.recognise(asked)).credential == Anonymous()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ("X-ZUMO-AUTH", "nonsense"),
+        ("Authorization", f"Bearer {JWT}"),
+        ("Cookie", "AppServiceAuthSession=planted"),
+        ("Cookie", "AppServiceAuthSession1=planted"),
+    ],
+)
+async def test_a_known_header_says_nothing_beside_another_credential(one: Replica, beside: Header) -> None:
+    """With a token or a second Cookie header all is read, in either order, and the cookie alone lets nobody in."""
+
+    async def refuses(_: str) -> Caller:
+        raise DoorwardError(INVALID_BEARER)
+
+    one.bearers = Bearers(provider=refuses)
+    cookie, _ = await one.desk.start(person(), NOW)
+    for _ in range(2):
+        await one.gate.recognise(visit(cookie_of(cookie)))
+        assert one.gate.recognise_now(visit(cookie_of(cookie)))
+    for headers in ((cookie_of(cookie), beside), (beside, cookie_of(cookie))):
+        now = one.gate.recognise_now(visit(*headers))
+        assert now is None or not isinstance(now.credential, Recognised)
+        assert not isinstance((await one.gate.recognise(visit(*headers))).credential, Recognised)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.identity.admission import Recognised, Via
-from doorward.sessions.memory import Kind, Memory, key_of
+from doorward.sessions.memory import LONGEST_LINE, MOST_LINE_BYTES, Kind, Memory, key_of
 from doorward.sessions.presenting import Presenter
 from doorward.sessions.session import Caller, Session
 from tests.support.sessions import NOW, person, plan_of
@@ -83,3 +83,38 @@ def test_whatever_happens_nothing_is_left_over(steps: list[tuple[str, int, int]]
     for session in range(4):
         memory.drop(str(session))
     assert (len(memory), memory._bytes, memory._keys) == (0, 0, {})
+
+
+def test_a_header_is_worth_what_its_key_is() -> None:
+    """A whole Cookie header leads to a key, and to nobody once the key was forgotten, however that came about."""
+    memory = Memory(most_callers=2)
+    memory.put(b"1", caller("a"))
+    memory.put_line(b"x=1", b"1")
+    memory.put_line(b"x=1; y=2", b"1")
+    assert memory.get_by_line(b"x=1") is memory.get_by_line(b"x=1; y=2") is memory.get(b"1") is not None
+    assert memory.get_by_line(b"x=2") is None
+    memory.drop("a")
+    assert memory.get_by_line(b"x=1") is None
+    memory.put(b"1", caller("a"))
+    assert memory.get_by_line(b"x=1") is memory.get(b"1")
+    memory.put(b"2", caller("b"))
+    memory.put(b"3", caller("c"))
+    assert memory.get_by_line(b"x=1") is None
+    memory.clear()
+    memory.put(b"1", caller("a"))
+    assert memory.get_by_line(b"x=1") is None
+
+
+def test_headers_are_bounded() -> None:
+    """One that is too long is not kept, and the oldest make room: nobody fills the memory with spellings."""
+    memory = Memory()
+    memory.put(b"1", caller("a"))
+    memory.put_line(b"x" * (LONGEST_LINE + 1), b"1")
+    assert memory.get_by_line(b"x" * (LONGEST_LINE + 1)) is None
+    most = MOST_LINE_BYTES // LONGEST_LINE
+    lines = [(b"%d" % number).ljust(LONGEST_LINE) for number in range(most)]
+    for line in lines:
+        memory.put_line(line, b"1")
+    assert memory.get_by_line(lines[0]) is None
+    assert memory.get_by_line(lines[-1]) is not None
+    assert memory.line_bytes <= MOST_LINE_BYTES

@@ -4,12 +4,15 @@ import asyncio
 
 from doorward.accounts.sweep import PATIENCE, Broom
 from doorward.base.clock import FrozenClock
+from doorward.protocol.sealing import Sealer
+from doorward.sessions.codes import LIFETIME as LIFETIME_OF_CODES
+from doorward.sessions.codes import SignInCodes, challenge_of
 from doorward.sessions.nonce import PendingSignIn
 from doorward.sessions.rules import REFRESH_EXTENSION
 from doorward.sessions.sweep import KEEP_CHANGES, sweep_sessions
 from doorward.store import Sql
 from doorward.store.common_time import CommonTime
-from tests.support.sessions import LIFETIME, NOW, Replica, person
+from tests.support.sessions import LIFETIME, NOW, SECRET, Replica, person
 
 EIGHT_HOURS = 8 * 3600.0
 
@@ -70,3 +73,12 @@ async def test_a_clock_that_may_be_wrong_ends_no_session(one: Replica, clock: Fr
     assert await broom.sweep(0) == 0
     clock.advance(PATIENCE)
     assert await broom.sweep(0) == 1
+
+
+async def test_codes_go_when_they_have_expired(one: Replica) -> None:
+    """What nobody redeemed is gone from the database once it counts for nothing."""
+    codes = SignInCodes(one.store, one.clock, one.entropy, sealer=Sealer(SECRET, "sign-in codes"))
+    await codes.keep(person(), challenge_of("v" * 43))
+    assert await sweep_sessions(one.store, NOW + LIFETIME_OF_CODES, REFRESH_EXTENSION) == 0
+    assert await sweep_sessions(one.store, NOW + LIFETIME_OF_CODES + 1, REFRESH_EXTENSION) == 1
+    assert await _count(one, "sign_in_codes") == 0

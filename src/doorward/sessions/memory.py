@@ -47,7 +47,8 @@ class Memory:
         self._callers: OrderedDict[bytes, Caller] = OrderedDict()
         self._keys: dict[str, set[bytes]] = {}
         self._lines: OrderedDict[bytes, bytes] = OrderedDict()
-        self._line_bytes = 0
+        self.line_bytes = 0
+        """How many bytes the Cookie headers take, with what is kept of each."""
 
     def __len__(self) -> int:
         """Count the callers."""
@@ -80,9 +81,9 @@ class Memory:
         if len(line) > LONGEST_LINE or line in self._lines:
             return
         self._lines[line] = key
-        self._line_bytes += len(line) + _LINE_OVERHEAD
-        while self._line_bytes > MOST_LINE_BYTES:
-            self._line_bytes -= len(self._lines.popitem(last=False)[0]) + _LINE_OVERHEAD
+        self.line_bytes += len(line) + _LINE_OVERHEAD
+        while self.line_bytes > MOST_LINE_BYTES:
+            self.line_bytes -= len(self._lines.popitem(last=False)[0]) + _LINE_OVERHEAD
 
     def forget(self, key: bytes) -> None:
         """Forget one credential."""
@@ -106,7 +107,7 @@ class Memory:
         self._callers.clear()
         self._keys.clear()
         self._lines.clear()
-        self._bytes = self._line_bytes = 0
+        self._bytes = self.line_bytes = 0
 
 
 def _weight(caller: Caller) -> int:
