@@ -5,7 +5,7 @@ What came with the request and may pass is passed byte for byte and in order: wi
 way here. Behind it stands what we say: who asks, and by which way (RFC 7239, and the `X-Forwarded-*` of old).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ from doorward.protocol.easyauth import without_forged
 _KNOWN_WAYS = 4096
 _CRLF, _COLON = b"\r\n", b": "
 _REWRITTEN_WAY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-proto"})
+_TOLD_OF_WAY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host"})
 _ORDINARY_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b"http2-settings"})
 _NO_TRAILER = frozenset({b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type",
                          b"expect", b"max-forwards", b"origin", b"referer", b"set-cookie", b"x-zumo-auth"})  # fmt: skip
@@ -48,26 +49,24 @@ class Forwarding:
         if head.length is None or head.options:
             written.append(_hop(head))
         if principal is not None:
-            written.append(_CRLF.join(map(_COLON.join, principal.headers)))
-            written.append(b"\r\nX-Request-ID: ")
-        else:
-            written.append(b"X-Request-ID: ")
-        written.append(visit.request_id.encode())
-        written.append(b"\r\n\r\n")
+            written.append(b"%b\r\n" % _CRLF.join(map(_COLON.join, principal.headers)))
+        written.append(b"X-Request-ID: %b\r\n\r\n" % visit.request_id.encode())
         return b"".join(written)
 
-    def _look_at(self, run: Run, *, keeps_host: bool, believes: bool) -> Iterator[bytes]:
+    def _look_at(self, run: Run, *, keeps_host: bool, believes: bool) -> list[bytes]:
         """Give what the application gets of these lines; `believes` what the peer says of the way here."""
+        written: list[bytes] = []
         for line in run.lines:
             fate = line.name.fate
             if fate is Fate.IS_ASKED_ABOUT:
-                yield from self._asked_about(line)
+                written += self._asked_about(line)
             elif (
                 fate is Fate.PASSES
                 or (fate is Fate.IS_HOST and keeps_host)
                 or (fate is Fate.IS_WAY and believes and line.name.text not in _REWRITTEN_WAY)
             ):
-                yield line.raw
+                written.append(line.raw)
+        return written
 
     def _asked_about(self, line: Line) -> list[bytes]:
         """Give what the application gets of a line with our own cookies, or with what only we may write."""
@@ -104,18 +103,29 @@ def _hop(head: Head) -> bytes:
 def _way(head: Head, visit: Visit) -> bytes:
     """Write by which way the request came; what trusted proxies have said about it stands in front."""
     if not visit.peer_is_trusted:
-        return _known_way(visit.peer, visit.scheme, head.host, b"", b"", has_host=False)
+        return _known_way(visit.peer, visit.scheme, head.host)
+    told: dict[bytes, list[bytes]] = {}
+    for name, value in head.fields:
+        if name in _TOLD_OF_WAY:
+            told.setdefault(name, []).append(value)
     return _known_way(
         visit.peer,
         visit.scheme,
         head.host,
-        b", ".join(visit.headers(b"x-forwarded-for")),
-        b", ".join(visit.headers(b"forwarded")),
-        has_host=visit.header(b"x-forwarded-host") is not None,
+        b", ".join(told.get(b"x-forwarded-for", ())),
+        b", ".join(told.get(b"forwarded", ())),
+        b"x-forwarded-host" in told,
     )
 
 
-def _written_way(peer: str, scheme: str, host: bytes, before: bytes, forwarded: bytes, *, has_host: bool) -> bytes:
+def _written_way(
+    peer: str,
+    scheme: str,
+    host: bytes,
+    before: bytes = b"",
+    forwarded: bytes = b"",
+    has_host: bool = False,  # noqa: FBT001, FBT002 - named arguments make a slow key of a remembered call
+) -> bytes:
     address = peer.encode()
     node = b'"[%b]"' % address if b":" in address else address or b"unknown"
     element = b"for=%b;proto=%b" % (node, scheme.encode()) + (b';host="%b"' % host if host else b"")

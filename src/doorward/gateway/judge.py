@@ -59,7 +59,7 @@ def judge(raw: bytes) -> Head:
     head = Head(method, target, read_runs(raw[end:-4]), is_1_1=minor == b"1")
     if len(head.fields) > MAX_FIELDS:
         raise Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    _read_framing(head)
+    _take_facts(head)
     if target[:1] != b"/":
         _take_absolute(head)
     if b"#" in target:
@@ -75,6 +75,20 @@ def refuse_early(begun: bytes) -> None:
     line, end, _ = begun.partition(b"\r\n")
     if not (_LINE.fullmatch(line) if end else _BEGIN.fullmatch(line[:_SHOWN])):
         raise Unreadable
+
+
+def _take_facts(head: Head) -> None:
+    """Read what the connection's own business depends on, or remember it with the one run that says so."""
+    telling = [run for run in head.runs if run.told]
+    run = telling[0] if len(telling) == 1 and head.is_1_1 else None
+    if run is None or run.facts is None:
+        _read_framing(head)
+        if run is not None and run.is_known and not any(line.name.has_underscore for line in run.told):
+            run.facts = (
+                head.host, head.length, head.options, head.offers, head.keeps_alive, head.expects_go_ahead
+            )  # fmt: skip
+    else:
+        head.host, head.length, head.options, head.offers, head.keeps_alive, head.expects_go_ahead = run.facts
 
 
 def _read_framing(head: Head) -> None:

@@ -51,10 +51,10 @@ class Name:
     """A header's name, in lower case as `text`, and what follows from it alone.
 
     `is_telling` says that the connection's own business depends on such a line, `is_common` that its value is nothing
-    private.
+    private, `is_told` that the judge has to look at it.
     """
 
-    __slots__ = ("fate", "has_underscore", "is_common", "is_telling", "passes", "text")
+    __slots__ = ("fate", "has_underscore", "is_common", "is_telling", "is_told", "passes", "text")
 
     def __init__(self, spelled: bytes) -> None:
         """Look at a name as it was sent."""
@@ -64,6 +64,7 @@ class Name:
         self.is_telling = self.text in _TELLING
         self.is_common = self.text in _COMMON
         self.has_underscore = b"_" in spelled
+        self.is_told = self.is_telling or self.has_underscore
 
 
 @final

@@ -5,11 +5,13 @@ same again and again, so it is remembered as a whole: one look into a table in p
 which every line may be remembered are (`line.Name.is_common`), and only after each was read by itself.
 """
 
-from typing import final
+from typing import TypeAlias, final
 
 from doorward.gateway.fields import Fields
 from doorward.gateway.line import Fate, Line, read_line, read_lines
 
+Facts: TypeAlias = tuple[bytes, int | None, frozenset[bytes], tuple[bytes, ...], bool, bool]
+"""What the judge reads out of `told`: host, length, options, offers, keeps_alive, expects_go_ahead (`head.Head`)."""
 KNOWN_RUNS = 1024
 KNOWN_RUN_BYTES = 2048
 _CRLF = b"\r\n"
@@ -21,25 +23,31 @@ _APART = (b"\r\nReferer: ", b"\r\nCookie: ")
 class Run:
     """Some lines of a head, in order: `fields` are theirs, `told` those lines that the judge has to look at.
 
+    `facts` are what the judge has read out of these, where it is remembered with the run (`is_known`).
+
     `kept` is what the application gets of them whoever asks, and `kept_elsewhere` the same without Host; both are None
     where that depends on the request.
     """
 
-    __slots__ = ("fields", "kept", "kept_elsewhere", "lines", "told")
+    __slots__ = ("facts", "fields", "is_known", "kept", "kept_elsewhere", "lines", "told")
 
     def __init__(self, lines: list[Line]) -> None:
         """Take lines as `read_lines` gives them."""
         self.lines = lines
         self.fields: Fields = tuple([line.field for line in lines])
-        self.told = [line for line in lines if line.name.is_telling or line.name.has_underscore]
+        self.told = [line for line in lines if line.name.is_told]
         self.kept: bytes | None = None
         self.kept_elsewhere: bytes | None = None
-        if not any(line.name.fate in _DEPENDS for line in lines):
-            self.kept_elsewhere = b"".join([line.raw for line in lines if line.passes])
+        self.is_known = False
+        self.facts: Facts | None = None
+        for line in lines:
+            if line.name.fate is Fate.IS_ASKED_ABOUT or line.name.fate is Fate.IS_WAY:
+                return
+        self.kept = self.kept_elsewhere = b"".join([line.raw for line in lines if line.passes])
+        if self.told:
             self.kept = b"".join([line.raw for line in lines if line.passes or line.name.fate is Fate.IS_HOST])
 
 
-_DEPENDS = frozenset({Fate.IS_ASKED_ABOUT, Fate.IS_WAY})
 _runs: dict[bytes, Run] = {}
 
 
@@ -68,5 +76,6 @@ def _read(block: bytes) -> Run:
     if len(block) <= KNOWN_RUN_BYTES and all(line.name.is_common for line in run.lines):
         if len(_runs) >= KNOWN_RUNS:
             _runs.clear()
+        run.is_known = True
         _runs[block] = run
     return run

@@ -25,6 +25,7 @@ _MAPPED = "::ffff:"  # how a socket that listens on [::] shows an IPv4 peer
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Traefik forwards the scheme of a WebSocket handshake under its own name.
 _FORWARDED_SCHEMES: dict[bytes, Scheme] = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
+_TOLD_BY_PROXIES = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"})
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -137,9 +138,10 @@ class Trust:
         trusted = bool(self._networks) and self._is_trusted(peer)
         address, is_proxy, request_id = peer, trusted, None
         if trusted:
-            scheme = _forwarded_scheme(raw_headers) or scheme
-            address, is_proxy = self._client(raw_headers, peer)
-            request_id = _given_request_id(raw_headers)
+            told = [header for header in raw_headers if header[0] in _TOLD_BY_PROXIES]
+            scheme = _forwarded_scheme(told) or scheme
+            address, is_proxy = self._client(told, peer)
+            request_id = _given_request_id(told)
         return Visit(
             method=method,
             path=path,
