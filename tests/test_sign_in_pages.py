@@ -47,6 +47,23 @@ def test_codes_in_troubleshooting_exist() -> None:
     assert named <= codes
 
 
+LOGGED = re.compile(r'log(?:ger)?\.(?:debug|info|warning|error|log)\(\s*(?:\w+,\s*)?((?:[^()]*?"[a-z_]+\.[a-z_]+")+)')
+
+
+def logged(source: Path) -> set[str]:
+    """Give the events that a module writes into the log."""
+    return {event for call in LOGGED.findall(source.read_text()) for event in re.findall(r'"([a-z_]+\.[a-z_]+)"', call)}
+
+
+def test_every_line_of_the_log_is_explained() -> None:
+    """Whoever finds an event in the log finds it on the page; the pretend providers speak for themselves."""
+    sources = [path for path in (ROOT / "src" / "doorward").rglob("*.py") if "emulator" not in path.parts]
+    events = set[str]().union(*map(logged, sources))
+    text = (DOCS / "troubleshooting.md").read_text()
+    assert len(events) > 30
+    assert [event for event in sorted(events) if f"`{event}`" not in text] == []
+
+
 def test_statuses_in_tables_are_those_of_the_codes() -> None:
     """Where a table names status and code, they belong together."""
     statuses = {row.code: row.status for row in all_rows()}
