@@ -271,7 +271,7 @@ async def test_unknown_addresses_are_404(sqlite_url: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/.auth/login/aad"), ("DELETE", "/.auth/logout"), ("PUT", "/.auth/login")]
+    ("method", "path"), [("PUT", "/.auth/login/aad"), ("DELETE", "/.auth/logout"), ("PUT", "/.auth/login")]
 )
 async def test_wrong_methods_are_405(sqlite_url: str, method: str, path: str) -> None:
     """The answer names what is possible."""
