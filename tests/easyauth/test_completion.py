@@ -488,6 +488,23 @@ async def test_another_way_of_completion_is_none(sqlite_url: str, way: str) -> N
         assert (got.status, got.code) == (400, "sign_in_malformed")
 
 
+async def test_a_popup_that_failed_says_so_in_its_status(sqlite_url: str) -> None:
+    """Its page has the status, the challenge and the code of the refusal, and the envelope has its message."""
+    async with entrance(sqlite_url, turn=listed) as it:
+        browser = it.browser()
+        got = await come_back_refused(it, browser, completion_type="iframe", completion_origin=PARTNER)
+        assert got.status == 401
+        assert got.header("www-authenticate").startswith('Bearer realm="app.test"')
+        told = attributes_of(got.body, "over")
+        assert told["data-way"] == "iframe"
+        assert json.loads(told["data-envelope"]) == {
+            "type": "LoginCompleted",
+            "error": "The identity provider did not sign you in",
+        }
+        assert "provider_declined" in got.body
+        assert not browser.cookies
+
+
 async def test_an_origin_that_is_listed_no_more_hears_nothing(sqlite_url: str) -> None:
     """Between beginning and end an origin was taken out of the list: the page of the refusal speaks to nobody."""
     async with entrance(sqlite_url, turn=listed) as it:

@@ -222,7 +222,8 @@ class Callback:
         await self._parts.records.refused(coming.visit, coming.plan, refusal, coming.identity)
         if (ending := ending_of(coming.pending)).mode == "token":
             reply = self._completion.refuse(coming.visit, ending, self._target(coming), refusal)
-            return replace(reply, headers=(*reply.headers, *self._clearing(coming)))
+            beside = self._beside(coming, refusal) if reply.status == refusal.row.status else ()
+            return replace(reply, headers=(*reply.headers, *beside, *self._clearing(coming)))
         account = coming.identity.user_id if coming.identity is not None and refusal.row.status == 403 else ""
         reply = say_refusal(coming.visit, refusal, again=self._again(coming, account), account=account)
         # While the database is away the sign-in stays in the browser: nothing was used up, and a reload may do.
