@@ -90,7 +90,8 @@ def test_a_run_without_the_fixtures_pays_nothing(tmp_path: Path) -> None:
 def test_the_fixtures_explain_themselves(tmp_path: Path) -> None:
     """`pytest --fixtures` lists what there is."""
     finished = run_pytest(tmp_path, "--fixtures", "-v")
-    for name in ("doorward_server", "doorward_settings", "doorward_person", "signed_in_client"):
+    names = ("doorward_server", "doorward_settings", "doorward_app", "doorward_person", "doorward_provider")
+    for name in (*names, "signed_in_client"):
         assert name in finished.stdout
 
 
