@@ -22,8 +22,8 @@ FORGED = (
     "x-ms-client-principal-id: forged",
     "X-Ms-Client-Principal-Name: forged",
     "X-MS-TOKEN-AAD-ID-TOKEN: forged",
-    "X-MS-TOKEN-ELSEWHERE-ACCESS-TOKEN: forged",
 )
+UNKNOWN = "a forged token of a provider that is not set up"
 # Many servers make one name of these and of those above.
 SPELLED = (
     "X_MS_CLIENT_PRINCIPAL: forged",
@@ -66,6 +66,7 @@ ALWAYS = (
     _row("an open path with forged headers", "as nobody", *FORGED, path="/public/a"),
     _row("an open path with forged headers, spelled otherwise", "as nobody", *SPELLED, path="/public/a"),
     _row("forged headers", "as jane", *FORGED, COOKIE, MOZILLA),
+    _row(UNKNOWN, "as jane", "X-MS-TOKEN-ELSEWHERE-ACCESS-TOKEN: forged", COOKIE, MOZILLA),
     _row("forged headers, spelled otherwise", "as jane", *SPELLED, COOKIE, MOZILLA),
     _row("forged headers behind a bearer", "as jane", BEARER, *FORGED),
     _row("a POST of our own page", "as jane", COOKIE, MOZILLA, OURS, method="POST", body=b"a body"),
