@@ -217,7 +217,11 @@ def unverified(token: str) -> UnverifiedToken:
     """Take a token apart without the rules for headers, which the RFC's examples do not keep."""
     signing_input, _, tail = token.rpartition(".")
     return UnverifiedToken(
-        kid="a2", header={}, unverified_claims={}, signing_input=signing_input.encode(), signature=decode(tail)
+        kid="a2",
+        header={"alg": "RS256"},
+        unverified_claims={},
+        signing_input=signing_input.encode(),
+        signature=decode(tail),
     )
 
 
