@@ -12,7 +12,7 @@ import pytest
 from tests.support.programs import DOORWARD, environment, free_ports, start_doorward
 from tests.support.sources import ROOT
 
-PAGES = ("README.md", "docs/quickstart.md", "docs/sign-in.md", "docs/exchange.md")
+PAGES = ("README.md", "docs/quickstart.md", "docs/sign-in.md", "docs/forward-auth.md", "docs/exchange.md")
 PORTS = 4
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # Numbers that differ from run to run; every other number is as it is printed.
@@ -100,3 +100,14 @@ def test_toml_samples_are_legal(tmp_path: Path) -> None:
             env = environment(tmp_path, {"DOORWARD_DATABASE__URL": "sqlite:///doorward.db"})
             done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
             assert done.returncode == 0, f"{page.name}: {done.stdout.decode()}{done.stderr.decode()}"
+
+
+def test_the_two_files_of_sign_in_are_enough(tmp_path: Path) -> None:
+    """What the page on sign-in shows for production passes `doorward check` as it stands, with the secret at hand."""
+    texts = [text for language, text in blocks("docs/sign-in.md") if language == "text"]
+    settings = next(text for text in texts if text.startswith("# doorward.toml\n"))
+    (tmp_path / "doorward.toml").write_text(settings)
+    (tmp_path / "auth.json").write_text(next(text for text in texts if "identityProviders" in text))
+    env = environment(tmp_path, {"MICROSOFT_PROVIDER_AUTHENTICATION_SECRET": "a secret of the provider"})
+    done = subprocess.run([str(DOORWARD), "check"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "The settings are usable."), done.stdout + done.stderr
