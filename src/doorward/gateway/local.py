@@ -40,7 +40,11 @@ class Local:
 
     def start(self) -> None:
         """Have the door answer."""
-        self._client.run(self._run())
+        reply = None if self._head.has_body else self._door.answer_at_once(self._visit)
+        if reply is None:
+            self._client.run(self._run())
+        else:
+            self._client.answer(reply)
 
     def take(self, piece: bytes) -> None:
         """Keep a piece of the body, and hold the rest back while nobody asks for it."""

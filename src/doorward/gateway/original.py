@@ -7,6 +7,7 @@ describe itself.
 """
 
 import re
+from typing import TypeAlias
 
 from doorward.identity.visit import Scheme, Visit
 
@@ -14,6 +15,8 @@ _ORIGINAL_METHOD, _ORIGINAL_URL = b"x-original-method", b"x-original-url"
 _FORWARDED_METHOD, _FORWARDED_URI = b"x-forwarded-method", b"x-forwarded-uri"
 _FORWARDED_HOST = b"x-forwarded-host"
 _DESCRIBING = frozenset({_ORIGINAL_METHOD, _ORIGINAL_URL, _FORWARDED_METHOD, _FORWARDED_URI})
+_TOLD = _DESCRIBING | {b"host", _FORWARDED_HOST}
+_Told: TypeAlias = dict[bytes, list[bytes]]
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 # No space and no `#`: a request line has neither, and a comma and a space are what a second value is joined with.
 _PATH = re.compile(rb"(/[^\x00-\x20\x7f#?]*)(?:\?([^\x00-\x20\x7f#]*))?")
@@ -31,10 +34,15 @@ def read_original(visit: Visit, host_header: bytes = b"host") -> Visit:
 
     `host_header` is where `Trust.site` looks for the host. Raises `NotTold`.
     """
-    method, url = _method_and_url(visit)
-    scheme, host, path, query = _split(visit, url)
-    replaced = {*_DESCRIBING, b"host", _FORWARDED_HOST, host_header}
-    kept = [header for header in visit.raw_headers if header[0] not in replaced]
+    told: _Told = {}
+    kept: list[tuple[bytes, bytes]] = []
+    for header in visit.raw_headers:
+        if header[0] in _TOLD:
+            told.setdefault(header[0], []).append(header[1])
+        elif header[0] != host_header:
+            kept.append(header)
+    method, url = _method_and_url(told)
+    scheme, host, path, query = _split(visit.scheme, told, url)
     named = [(name, host) for name in dict.fromkeys((b"host", host_header))] if host else []
     return Visit(
         method=method.decode("ascii"),
@@ -50,28 +58,28 @@ def read_original(visit: Visit, host_header: bytes = b"host") -> Visit:
     )
 
 
-def _method_and_url(visit: Visit) -> tuple[bytes, bytes]:
-    given = {name: visit.headers(name) for name in _DESCRIBING}
-    if twice := sorted(name.decode() for name, values in given.items() if len(values) > 1):
+def _method_and_url(told: _Told) -> tuple[bytes, bytes]:
+    given = _DESCRIBING.intersection(told)
+    if twice := sorted(name.decode() for name in given if len(told[name]) > 1):
         raise NotTold(f"{twice[0]} is there twice")
-    names = (_ORIGINAL_METHOD, _ORIGINAL_URL) if given[_ORIGINAL_URL] else (_FORWARDED_METHOD, _FORWARDED_URI)
-    if any(given[name] for name in _DESCRIBING.difference(names)):
+    names = (_ORIGINAL_METHOD, _ORIGINAL_URL) if _ORIGINAL_URL in given else (_FORWARDED_METHOD, _FORWARDED_URI)
+    if given.difference(names):
         raise NotTold("X-Original-* and X-Forwarded-Method or -Uri contradict each other")
-    if missing := [name.decode() for name in names if not given[name]]:
+    if missing := [name.decode() for name in names if name not in given]:
         raise NotTold(f"{missing[0]} is missing")
-    method, url = (given[name][0] for name in names)
+    method, url = told[names[0]][0], told[names[1]][0]
     if not _METHOD.fullmatch(method):
         raise NotTold(f"{names[0].decode()} is no method")
     return method, url
 
 
-def _split(visit: Visit, url: bytes) -> tuple[Scheme, bytes, bytes, bytes]:
+def _split(asked_by: str, told: _Told, url: bytes) -> tuple[Scheme, bytes, bytes, bytes]:
     """Give scheme, host, path and query; of the host's forwarded names only where the address is a path."""
-    scheme: Scheme = "https" if visit.scheme == "https" else "http"
-    host, rest = _forwarded_host(visit), url
+    scheme: Scheme = "https" if asked_by == "https" else "http"
+    host, rest = _forwarded_host(told), url
     if url[:1] != b"/":
         absolute = _URL.fullmatch(url)
-        if absolute is None or visit.headers(_FORWARDED_URI):
+        if absolute is None or _FORWARDED_URI in told:
             raise NotTold("the address is neither a path nor a web address")
         scheme = "https" if absolute[1] == b"https" else "http"
         host, rest = absolute[2], absolute[3] if absolute[3][:1] == b"/" else b"/" + absolute[3]
@@ -81,7 +89,7 @@ def _split(visit: Visit, url: bytes) -> tuple[Scheme, bytes, bytes, bytes]:
     return scheme, host, parts[1], parts[2] or b""
 
 
-def _forwarded_host(visit: Visit) -> bytes:
+def _forwarded_host(told: _Told) -> bytes:
     """Give the host that the nearest proxy names: the right-most value, since a proxy may append to a forged one."""
-    values = visit.headers(_FORWARDED_HOST) or visit.headers(b"host")
+    values = told.get(_FORWARDED_HOST) or told.get(b"host")
     return values[-1].rpartition(b",")[2].strip() if values else b""

@@ -62,12 +62,16 @@ class Route:
 
     `max_body` is in bytes; 0 means that the endpoint takes no body, and one that is sent is thrown away unread. A GET
     route answers HEAD as well. The handler may raise `DoorwardError`.
+
+    `at_once` answers what memory alone can tell, without a task, and gives None for all the rest, which the handler
+    answers; it never raises.
     """
 
     method: str
     path: str
     handler: Handler
     max_body: int = 0
+    at_once: Callable[[Visit], Reply | None] | None = None
 
 
 class ClientGone(Exception):
@@ -128,6 +132,19 @@ class Door:
             # Cancelled only when the drain is over its time, and then there is no connection left to answer on.
             return
 
+    def answer_at_once(self, visit: Visit) -> Reply | None:
+        """Answer as `answer` does, where the route can do so without waiting, else give None."""
+        methods = self._routes.get(visit.path)
+        route = None if methods is None else methods.get(visit.method) or methods.get("*")
+        if route is None or route.at_once is None:
+            return None
+        started = self._clock.monotonic()
+        reply = route.at_once(visit)
+        if reply is None:
+            return None
+        self._observe(visit, route.path, reply.status, self._clock.monotonic() - started)
+        return _completed(visit, reply)
+
     async def answer(self, visit: Visit, read: Read) -> Reply:
         """Answer one request, with every header but those of the connection; what it was is observed.
 
@@ -164,8 +181,7 @@ class Door:
                 raise
             log.error("request.failed", extra={"facts": frames(defect)})  # noqa: TRY400 - values in a traceback may be tokens
             reply = self._refused(visit, DoorwardError(INTERNAL_ERROR))
-        request_id = (b"x-request-id", visit.request_id.encode())
-        return Reply(reply.status, reply.body, (*reply.headers, *extra, *_length_of(reply), request_id))
+        return _completed(visit, reply, extra)
 
     async def _handled(self, visit: Visit, methods: Mapping[str, Route] | None, read: Read) -> Reply:
         if methods is None:
@@ -200,6 +216,12 @@ def _table(routes: Iterable[Route]) -> dict[str, dict[str, Route]]:
         if "GET" in methods:
             methods.setdefault("HEAD", methods["GET"])
     return table
+
+
+def _completed(visit: Visit, reply: Reply, extra: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
+    """Add what every reply says."""
+    request_id = (b"x-request-id", visit.request_id.encode())
+    return Reply(reply.status, reply.body, (*reply.headers, *extra, *_length_of(reply), request_id))
 
 
 def is_last(reply: Reply) -> bool:
