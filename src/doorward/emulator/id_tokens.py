@@ -43,7 +43,7 @@ def spoilt(claims: dict[str, object], faults: tuple[str, ...], *, refreshed: boo
     for fault in faults:
         match fault:
             case "expired_token":
-                claims |= _moved(claims, -_LONG_AGO)
+                claims |= _moved(claims, -_LONG_AGO - _lifetime(claims))
             case "not_yet_valid":
                 claims |= _moved(claims, _DAY_AHEAD)
             case "wrong_audience":
@@ -82,6 +82,11 @@ def signed(
         return f"{signing_input}.{base64url_encode(mark).decode()}"
     token = key.sign(header, claims)
     return _with_other_signature(token) if "wrong_signature" in faults else token
+
+
+def _lifetime(claims: Mapping[str, object]) -> int:
+    issued, expires = claims.get("iat"), claims.get("exp")
+    return expires - issued if isinstance(issued, int) and isinstance(expires, int) else 0
 
 
 def _moved(claims: Mapping[str, object], seconds: int) -> dict[str, object]:

@@ -18,7 +18,7 @@ from doorward.emulator.clients import Client
 from doorward.emulator.grants import Grant, NotGranted
 from doorward.emulator.rules import Beside, OAuthRules
 from doorward.emulator.traffic import texts
-from doorward.emulator.web import Ask, Refused, Reply, json_reply, refusal_page
+from doorward.emulator.web import GARBAGE, Ask, Refused, Reply, json_reply, refusal_page
 from doorward.protocol.oauth2 import (
     CodeRedemption,
     RefreshRequest,
@@ -28,8 +28,6 @@ from doorward.protocol.oauth2 import (
     read_token_request,
 )
 from doorward.protocol.parameters import BadMessage
-
-_GARBAGE = b"<!doctype html><title>Bad gateway</title><h1>502 Bad Gateway</h1>"
 
 
 def answer(provider: OAuthRules, ask: Ask, realm: str) -> Reply:
@@ -182,7 +180,7 @@ def _broken(provider: OAuthRules, grant: Grant) -> Reply | None:
     if "token_500" in grant.faults:
         reply = json_reply(TokenError(error="server_error").to_json(), 500, note="told to: 500")
     elif "token_garbage" in grant.faults:
-        reply = Reply(status=200, body=_GARBAGE, headers=((b"content-type", b"text/html"),), note="told to: a page")
+        reply = Reply(status=200, body=GARBAGE, headers=((b"content-type", b"text/html"),), note="told to: a page")
     else:
         return None
     return _late(provider, grant, reply)

@@ -19,6 +19,7 @@ from doorward.emulator.people import Person
 from doorward.emulator.pretend import Door, Spot
 from doorward.emulator.stage import Stage
 from doorward.emulator.web import (
+    GARBAGE,
     Ask,
     Refused,
     Reply,
@@ -44,6 +45,7 @@ ROOT = "/twitter"
 WINDOW = 300
 REQUEST_SECONDS = 900
 KEPT_AT_MOST = 2000
+_NO = {"consent_denied", "login_required"}  # OAuth 1.0a has one word for both
 _DOORS: dict[str, Door] = {
     f"{ROOT}/oauth/request_token": "request_token",
     f"{ROOT}/oauth/authenticate": "authorize",
@@ -178,7 +180,7 @@ class PretendTwitter:
         return held
 
     def _chosen(self, ask: Ask, token: str, held: _Held, choice: Choice) -> Reply:
-        if not choice.email or "consent_denied" in choice.faults:
+        if not choice.email or _NO & set(choice.faults):
             return self._back(token, held, Choice(email="", faults=()))
         try:
             person = self.stage.people.find(choice.email)
@@ -194,11 +196,15 @@ class PretendTwitter:
             told = CallbackAnswer(denied=token)
             return redirect(with_parameters(held.callback, told.pairs()), note="the person said no")
         faults = (*choice.faults, *self.stage.switches.take(self.name))
+        if _NO & set(faults):
+            return self._back(token, held, Choice(email="", faults=()))
         verifier = self.stage.grants.new_text(24)
         self._requests[token] = replace(held, email=choice.email, verifier=verifier, faults=faults)
         told = CallbackAnswer(oauth_token=token, oauth_verifier="" if "no_code" in faults else verifier)
         note = f"{choice.email} signed in" + (f"; faults: {', '.join(faults)}" if faults else "")
-        return redirect(with_parameters(held.callback, told.pairs()), note=note).telling(told.pairs())
+        # The state is the last parameter of the application's own address.
+        address = f"{held.callback}x" if "wrong_state" in faults else held.callback
+        return redirect(with_parameters(address, told.pairs()), note=note).telling(told.pairs())
 
     def _access_token(self, ask: Ask) -> Reply:
         given, client = self._checked(ask, self._requests)
@@ -210,6 +216,8 @@ class PretendTwitter:
         late = self.stage.switches.slow_seconds if "slow" in held.faults else 0.0
         if "token_500" in held.faults:
             return replace(_problem(500, "told to: 500"), delay=late)
+        if "token_garbage" in held.faults:
+            return replace(form_reply([], note="told to: a page"), body=GARBAGE, delay=late)
         token = self._keep(self._tokens, client.client_id, email=held.email, faults=held.faults)
         person = self.stage.people.find(held.email)
         told = AccessTokenAnswer(

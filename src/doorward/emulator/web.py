@@ -16,6 +16,8 @@ from doorward.protocol.parameters import Pairs, write_parameters
 Headers = tuple[tuple[bytes, bytes], ...]
 
 NO_STORE: Headers = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+GARBAGE = b"<!doctype html><title>Bad gateway</title><h1>502 Bad Gateway</h1>"
+"""What a proxy in front of a provider might say in its place."""
 _SUBMIT = "document.forms[0].submit()"
 
 
