@@ -1,5 +1,6 @@
 """The bounded map of callers."""
 
+import threading
 from typing import Any
 
 from hypothesis import given
@@ -118,3 +119,31 @@ def test_headers_are_bounded() -> None:
     assert memory.get_by_line(lines[0]) is None
     assert memory.get_by_line(lines[-1]) is not None
     assert memory.line_bytes <= MOST_LINE_BYTES
+
+
+def test_threads_look_while_another_changes() -> None:
+    """Whoever looks gets the caller of its key or nobody, whatever is remembered and forgotten meanwhile."""
+    memory, callers, wrong = Memory(most_callers=4), {bytes([n]): caller(str(n)) for n in range(8)}, list[object]()
+
+    def look(turns: int) -> None:
+        try:
+            for turn in range(turns):
+                key = bytes([turn % 8])
+                memory.put_line(b"line" + key, key)
+                if memory.get(key) not in (None, callers[key]) or memory.get_by_line(b"line" + key) not in (
+                    None,
+                    callers[key],
+                ):
+                    wrong.append(key)
+        except Exception as defect:  # noqa: BLE001 - a thread's failure would not be seen otherwise
+            wrong.append(defect)
+
+    threads = [threading.Thread(target=look, args=(3000,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for number, (key, one) in enumerate(callers.items()):
+            memory.put(key, one)
+            memory.drop(str(number // 2))
+        memory.clear()
+    assert not wrong

@@ -6,9 +6,13 @@ ago is forgotten first, by count and by size, so that nobody's many sessions fil
 A browser sends the same Cookie header with each request, so which key a whole header comes to is remembered as well,
 and then it need not be read again. That is a property of the header alone: whether the key still counts for anything is
 found out by looking it up, each time.
+
+Requests may come in several threads (`doorward.wsgi`). Whoever changes something holds a lock; whoever looks does not,
+and does nothing that another thread could see half done.
 """
 
 import hashlib
+import threading
 from collections import OrderedDict
 from enum import Enum
 
@@ -41,6 +45,7 @@ class Memory:
 
     def __init__(self, *, most_callers: int = MOST_CALLERS, most_bytes: int = MOST_BYTES) -> None:
         """Remember nobody yet, and never more than so many callers or bytes."""
+        self._lock = threading.Lock()
         self._most_callers = most_callers
         self._most_bytes = most_bytes
         self._bytes = 0
@@ -58,18 +63,22 @@ class Memory:
         """Give a caller, who then counts as just used."""
         caller = self._callers.get(key)
         if caller is not None:
-            self._callers.move_to_end(key)
+            try:
+                self._callers.move_to_end(key)
+            except KeyError:  # another thread has forgotten it since
+                return None
         return caller
 
     def put(self, key: bytes, caller: Caller) -> None:
         """Remember a caller in place of any other under this key."""
-        self.forget(key)
-        self._callers[key] = caller
-        self._bytes += _weight(caller)
-        if caller.session is not None:
-            self._keys.setdefault(caller.session.id, set()).add(key)
-        while len(self._callers) > self._most_callers or self._bytes > self._most_bytes:
-            self.forget(next(iter(self._callers)))
+        with self._lock:
+            self._forget(key)
+            self._callers[key] = caller
+            self._bytes += _weight(caller)
+            if caller.session is not None:
+                self._keys.setdefault(caller.session.id, set()).add(key)
+            while len(self._callers) > self._most_callers or self._bytes > self._most_bytes:
+                self._let_go(*self._callers.popitem(last=False))
 
     def get_by_line(self, line: bytes) -> Caller | None:
         """Give the caller whose key a whole Cookie header is known to come to."""
@@ -78,18 +87,27 @@ class Memory:
 
     def put_line(self, line: bytes, key: bytes) -> None:
         """Remember which key a whole Cookie header comes to; the oldest headers make room."""
-        if len(line) > LONGEST_LINE or line in self._lines:
+        if len(line) > LONGEST_LINE:
             return
-        self._lines[line] = key
-        self.line_bytes += len(line) + _LINE_OVERHEAD
-        while self.line_bytes > MOST_LINE_BYTES:
-            self.line_bytes -= len(self._lines.popitem(last=False)[0]) + _LINE_OVERHEAD
+        with self._lock:
+            if line in self._lines:
+                return
+            self._lines[line] = key
+            self.line_bytes += len(line) + _LINE_OVERHEAD
+            while self.line_bytes > MOST_LINE_BYTES:
+                self.line_bytes -= len(self._lines.popitem(last=False)[0]) + _LINE_OVERHEAD
 
     def forget(self, key: bytes) -> None:
         """Forget one credential."""
+        with self._lock:
+            self._forget(key)
+
+    def _forget(self, key: bytes) -> None:
         caller = self._callers.pop(key, None)
-        if caller is None:
-            return
+        if caller is not None:
+            self._let_go(key, caller)
+
+    def _let_go(self, key: bytes, caller: Caller) -> None:
         self._bytes -= _weight(caller)
         if caller.session is not None:
             keys = self._keys[caller.session.id]
@@ -99,15 +117,17 @@ class Memory:
 
     def drop(self, session_id: str) -> None:
         """Forget every credential of one session."""
-        for key in list(self._keys.get(session_id, ())):
-            self.forget(key)
+        with self._lock:
+            for key in list(self._keys.get(session_id, ())):
+                self._forget(key)
 
     def clear(self) -> None:
         """Forget everybody."""
-        self._callers.clear()
-        self._keys.clear()
-        self._lines.clear()
-        self._bytes = self.line_bytes = 0
+        with self._lock:
+            self._callers.clear()
+            self._keys.clear()
+            self._lines.clear()
+            self._bytes = self.line_bytes = 0
 
 
 def _weight(caller: Caller) -> int:
