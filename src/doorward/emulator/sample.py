@@ -47,12 +47,10 @@ class SampleApp:
         self._providers = providers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or echo a WebSocket."""
+        """Answer a request; a WebSocket is none of its business, since the server in front of it speaks none."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
-        elif scope["type"] == "websocket":
-            await _echo(receive, send)
-        else:
+        elif scope["type"] == "http":
             await self._answer(_Call(scope, receive, send))
 
     async def _answer(self, call: "_Call") -> None:
@@ -200,20 +198,6 @@ async def _bytes(call: _Call) -> AsyncIterator[bytes]:
     while left > 0:
         yield _CHUNK[:left]
         left -= len(_CHUNK)
-
-
-async def _echo(receive: Receive, send: Send) -> None:
-    """Send back every message of a WebSocket as it came."""
-    while True:
-        event = await receive()
-        match event["type"]:
-            case "websocket.connect":
-                await send({"type": "websocket.accept"})
-            case "websocket.receive":
-                kind = "text" if event.get("text") is not None else "bytes"
-                await send({"type": "websocket.send", kind: event[kind]})
-            case _:
-                return
 
 
 async def _live(receive: Receive, send: Send) -> None:
