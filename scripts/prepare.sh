@@ -45,6 +45,7 @@ install_venv() {
 find_programs() {
     find_program chromium chromium "the tests of pages"
     find_program nginx nginx-light "the tests of forward-auth with nginx"
+    find_program haproxy haproxy "the tests of forward-auth with HAProxy"
 }
 
 find_program() { # NAME PACKAGE WHAT-FOR

@@ -23,12 +23,13 @@ FORGED = (
     "X-Ms-Client-Principal-Name: forged",
     "X-MS-TOKEN-AAD-ID-TOKEN: forged",
 )
+MIXED = "a forged header, spelled in a mixed way"
 UNKNOWN = "a forged token of a provider that is not set up"
 # Many servers make one name of these and of those above.
 SPELLED = (
     "X_MS_CLIENT_PRINCIPAL: forged",
     "X_MS_CLIENT_PRINCIPAL_NAME: forged",
-    "X-MS_CLIENT-PRINCIPAL_ID: forged",
+    "X_MS_CLIENT_PRINCIPAL_ID: forged",
     "X_MS_TOKEN_AAD_ACCESS_TOKEN: forged",
 )
 
@@ -67,6 +68,7 @@ ALWAYS = (
     _row("an open path with forged headers, spelled otherwise", "as nobody", *SPELLED, path="/public/a"),
     _row("forged headers", "as jane", *FORGED, COOKIE, MOZILLA),
     _row(UNKNOWN, "as jane", "X-MS-TOKEN-ELSEWHERE-ACCESS-TOKEN: forged", COOKIE, MOZILLA),
+    _row(MIXED, "as jane", "X-MS_CLIENT-PRINCIPAL_ID: forged", COOKIE, MOZILLA),
     _row("forged headers, spelled otherwise", "as jane", *SPELLED, COOKIE, MOZILLA),
     _row("forged headers behind a bearer", "as jane", BEARER, *FORGED),
     _row("a POST of our own page", "as jane", COOKIE, MOZILLA, OURS, method="POST", body=b"a body"),
