@@ -37,5 +37,6 @@ pre{overflow:auto;padding:.75rem;border-radius:.5rem;background:var(--ground);wh
 table{width:100%;border-collapse:collapse;font-size:.9rem;table-layout:fixed}
 th[scope=row]{width:36%}
 th,td{padding:.4rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-@media (max-width:36rem){main{margin:0;min-height:100vh;border:0;border-radius:0}}
+@media (max-width:36rem){main{margin:0;min-height:100vh;border:0;border-radius:0}\
+th[scope=row],th[scope=row]+td{display:block;width:auto}th[scope=row]{border:0;padding-bottom:0}}
 """
