@@ -3,7 +3,7 @@
 Owns no decision. A page names the code, never what a provider sent; a sign-in that failed can be tried again from it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -52,10 +52,18 @@ class Words:
         )
 
 
-def say_refusal(visit: Visit, error: DoorwardError, *, again: str = "", account: str = "") -> Reply:
+def say_refusal(
+    visit: Visit,
+    error: DoorwardError,
+    *,
+    again: str = "",
+    account: str = "",
+    steps: Sequence[tuple[str, str]] = (),
+) -> Reply:
     """Put a refusal into a page or into JSON.
 
-    `again` is where to begin anew, and `account` the name of who was refused; only that person gets to see it.
+    `again` is where to begin anew, and `account` the name of who was refused; only that person gets to see it. `steps`
+    are how it came about, which is for development.
     """
     row = error.row
     if not wants_page(visit):
@@ -67,6 +75,7 @@ def say_refusal(visit: Visit, error: DoorwardError, *, again: str = "", account:
         cause=row.cause,
         account=account,
         again=again,
+        steps=steps,
         code=row.code,
         request_id=visit.request_id,
     )

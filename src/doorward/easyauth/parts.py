@@ -25,7 +25,7 @@ Judge: TypeAlias = Callable[[ProviderPlan, Mapping[str, object], Identity], Erro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the handlers work with. `profile` is the setting of that name."""
+    """What the handlers work with. `profile` is the setting of that name; `explains` is for development alone."""
 
     plan: AuthPlan
     profile: str
@@ -39,6 +39,7 @@ class Parts:
     codes: SignInCodes
     judge: Judge
     records: SignInRecords
+    explains: bool = False
 
     def provider(self, name: str) -> ProviderPlan:
         """Give a configured provider; raises `DoorwardError` (`not_found`) for any other name."""
