@@ -1,12 +1,12 @@
 """The examples that stand behind the gateway, each behind a real one, with people who sign in."""
 
-import importlib
-import importlib.util
+import runpy
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,7 +29,7 @@ class Behind:
 
 @pytest.fixture(scope="module", params=[name for name in EXAMPLES if not name.endswith("streamlit")])
 def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    """Give each example in turn, as its docstring says; Streamlit's pages are drawn by scripts, see below."""
+    """Give each example in turn, as its docstring says; Streamlit's is drawn by its own program, see below."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, str(ROOT / "examples" / f"{request.param}.py"), str(port)]
@@ -70,9 +70,29 @@ def test_what_no_gateway_sends_is_400(behind: Behind, value: str) -> None:
     assert call("GET", behind.url, {HEADER: value}).status_code == 400
 
 
-@pytest.mark.skipif(importlib.util.find_spec("streamlit") is None, reason="Streamlit is not installed")
-def test_streamlit_greets() -> None:
-    """The example of Streamlit runs, and with nobody signed in says so."""
-    testing: Any = importlib.import_module("streamlit.testing.v1")
-    shown = testing.AppTest.from_file(str(ROOT / "examples" / "signed_in_streamlit.py")).run()
-    assert [error.value for error in shown.error] == ["Nobody is signed in"]
+class Stopped(Exception):
+    """The script ended early, as `st.stop` has it."""
+
+
+def shown_by_streamlit(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run the example of Streamlit with the four things that it takes of Streamlit, and give what it shows."""
+
+    def stop() -> None:
+        raise Stopped
+
+    shown: list[str] = []
+    context = SimpleNamespace(headers=headers)
+    few = SimpleNamespace(context=context, error=shown.append, write=shown.append, stop=stop)
+    monkeypatch.setitem(sys.modules, "streamlit", few)
+    with suppress(Stopped):
+        runpy.run_path(str(ROOT / "examples" / "signed_in_streamlit.py"))
+    return shown
+
+
+def test_streamlit_greets(doorward_server: DoorwardServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example of Streamlit greets whoever signed in, knows nobody, and refuses what no gateway sends."""
+    client = doorward_server.client_for("jane@contoso.com", "google")
+    greeting = shown_by_streamlit(client.identity_headers, monkeypatch)
+    assert greeting[0].startswith("Hello jane@contoso.com, google:")
+    assert shown_by_streamlit({}, monkeypatch) == ["Nobody is signed in"]
+    assert shown_by_streamlit({HEADER: "!"}, monkeypatch) == ["Request is malformed"]
