@@ -18,6 +18,7 @@ from doorward.config.challenge import challenges_of
 from doorward.easyauth.completion import Completion
 from doorward.easyauth.ending import ending_of
 from doorward.easyauth.envelope import say_refusal
+from doorward.easyauth.explaining import Step, steps_of
 from doorward.easyauth.flow import SignedIn
 from doorward.easyauth.fragments import clear_fragment, with_fragment
 from doorward.easyauth.login import TARGET_NAMES, SignIn
@@ -225,10 +226,18 @@ class Callback:
             beside = self._beside(coming, refusal) if reply.status == refusal.row.status else ()
             return replace(reply, headers=(*reply.headers, *beside, *self._clearing(coming)))
         account = coming.identity.user_id if coming.identity is not None and refusal.row.status == 403 else ""
-        reply = say_refusal(coming.visit, refusal, again=self._again(coming, account), account=account)
+        again, steps = self._again(coming, account), self._explained(coming, refusal)
+        reply = say_refusal(coming.visit, refusal, again=again, account=account, steps=steps)
         # While the database is away the sign-in stays in the browser: nothing was used up, and a reload may do.
         forgotten = () if refusal.row is STORE_UNAVAILABLE else self._clearing(coming)
         return replace(reply, headers=(*reply.headers, *self._beside(coming, refusal), *forgotten))
+
+    def _explained(self, coming: _Return, refusal: DoorwardError) -> list[Step]:
+        """Give how a refusal came about, in development."""
+        if not self._parts.explains:
+            return []
+        held = self._parts.nonces.held_at(coming.visit.raw_headers, coming.plan.name)
+        return steps_of(coming.plan, coming.response, held, coming.pending, coming.identity, refusal)
 
     def _beside(self, coming: _Return, refusal: DoorwardError) -> tuple[Header, ...]:
         """Give the headers that belong to a refusal: when to come again, and how to sign in (reference 8.4)."""

@@ -96,6 +96,7 @@ def build_sign_in(
         codes=_codes(back, plan),
         judge=judge_of(guests, checks_application=False),
         records=SignInRecords(back.store, back.clock, count_dropped),
+        explains=explains,
     )
 
     asking = asking_providers(parts)
