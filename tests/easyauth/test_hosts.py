@@ -26,3 +26,28 @@ async def test_a_host_of_nobody_gets_into_nothing(sqlite_url: str) -> None:
         assert done.location == "/protected"
         left = await browser.get("/.auth/logout?post_logout_redirect_uri=http://evil.example/")
         assert query_of(left.location)["post_logout_redirect_uri"] == ["http://app.test/.auth/logout/complete"]
+
+
+async def test_a_sign_in_comes_back_to_the_host_that_it_began_on(sqlite_url: str) -> None:
+    """What began at one host and comes back to another is 401, redeems no code and begins no session."""
+    for began, came in (("other.test:81", "app.test"), ("app.test", "other.test:81")):
+        for provider in ("aad", "github"):
+            async with entrance(sqlite_url, provider, hosts=("other.test:81",)) as it:
+                browser = it.browser()
+                browser.host = began
+                begun = await browser.get(f"/.auth/login/{provider}")
+                browser.host = came
+                refused = await browser.bring(it.provider.consent(begun.location))
+                assert (refused.status, browser.session) == (401, None)
+                assert it.provider.requests("/token") == []
+
+
+async def test_a_session_remembers_its_host(sqlite_url: str) -> None:
+    """The session of a sign-in knows the origin that it was begun at."""
+    async with entrance(sqlite_url, "aad", hosts=("other.test:81",)) as it:
+        browser = it.browser()
+        browser.host = "other.test:81"
+        await it.sign_in_as(browser, "aad")
+        session = await it.parts.desk.find(browser.session or "")
+        assert session is not None
+        assert session.site == "http://other.test:81"

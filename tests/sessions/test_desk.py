@@ -139,7 +139,58 @@ async def test_a_refresh_shows_everywhere_at_once(one: Replica, two: Replica) ->
         found = await two.desk.find(text)
         assert found is not None
         assert found.identity.tokens.access_token == "second"
-    assert await two.desk.find(f"{cookie}.2") is None
+    assert await two.desk.find(f"{cookie}.1") is None
+
+
+async def test_an_old_value_of_a_cookie_counts_for_a_grace(one: Replica, two: Replica, clock: FrozenClock) -> None:
+    """What a refresh replaced counts for a minute, for whatever a page asks at once, and then for nothing."""
+    first, session = await one.desk.start(person(), NOW)
+    clock.advance(10)
+    renewed = await one.desk.renew(session, person(access_token="second"), NOW + 10)
+    assert renewed is not None
+    again = await one.desk.renew(renewed, person(access_token="third"), NOW + 10)
+    assert again is not None
+    clock.advance(59)
+    for text in (first, renewed_cookie(first, renewed), renewed_cookie(first, again)):
+        for which in (one, two):
+            found = await which.desk.find(text)
+            assert found is not None
+            assert found.identity.tokens.access_token == "third"
+    clock.advance(1)
+    for which in (one, two):
+        assert await which.desk.find(first) is None
+        assert await which.desk.find_late(first) is None
+        assert await which.desk.find(renewed_cookie(first, renewed)) is None
+        assert await which.desk.find(renewed_cookie(first, again))
+
+
+async def test_a_refresh_gives_an_expired_value_no_new_life(one: Replica, clock: FrozenClock) -> None:
+    """A value that has expired stays expired when the session is refreshed under another, and cannot be made newer."""
+    cookie, session = await one.desk.start(person(), NOW)
+    clock.advance(EIGHT_HOURS - 1)
+    assert await one.desk.find(cookie)
+    renewed = await one.desk.renew(session, person(), NOW + EIGHT_HOURS - 1)
+    assert renewed is not None
+    assert await one.desk.find(cookie)
+    clock.advance(1)
+    assert await one.desk.find(cookie) is None
+    assert await one.desk.find_late(cookie)  # a second refresh that the same page asked for
+    assert await one.desk.find(f"{cookie}.{'A' * 22}") is None
+    assert await one.desk.find(renewed_cookie(cookie, renewed))
+
+
+async def test_a_refresh_by_token_leaves_the_cookie_as_it_is(one: Replica, clock: FrozenClock) -> None:
+    """Who refreshes without the cookie gets no new one, so the one that the browser has ends when it would have."""
+    cookie, session = await one.desk.start(person(), NOW)
+    renewed = await one.desk.renew(session, person(access_token="second"), NOW + 60, by_cookie=False)
+    assert renewed is not None
+    assert renewed_cookie(cookie, renewed) == cookie
+    clock.advance(EIGHT_HOURS - 1)
+    found = await one.desk.find(cookie)
+    assert found is not None
+    assert found.identity.tokens.access_token == "second"
+    clock.advance(1)
+    assert await one.desk.find(cookie) is None
 
 
 async def test_only_one_refresh_is_taken_over(one: Replica) -> None:

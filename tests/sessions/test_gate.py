@@ -13,9 +13,9 @@ from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.base.refusals_easyauth import INVALID_BEARER
 from doorward.identity.admission import Anonymous, Bad, Recognised, Via
 from doorward.sessions.bearers import PlatformBearers, PlatformOwner
-from doorward.sessions.gate import Bearers
+from doorward.sessions.gate import Bearers, Gate
 from doorward.sessions.session import Caller
-from tests.support.sessions import NOW, SITE, Replica, cookie_of, person, visit
+from tests.support.sessions import NOW, OTHER_SITE, SITE, TRUST, Replica, cookie_of, person, visit
 
 PLATFORM = "0a" * 32
 JWT = "head.body.tail"
@@ -135,6 +135,30 @@ async def test_a_session_token_is_recognised(one: Replica, two: Replica) -> None
         assert via(replica.gate.recognise_now(visit(zumo(token)))) == (Via.SESSION_TOKEN, "jane@contoso.com")
     assert isinstance(caller.credential, Recognised)
     assert "jti" not in [claim.typ for claim in caller.credential.principal.claims]
+
+
+async def test_a_session_counts_at_its_own_site(one: Replica, two: Replica) -> None:
+    """A session that was begun at one host of the site is nobody's at another, whichever credential says so."""
+    cookie, session = await one.desk.start(person(), NOW, with_token=True, site=OTHER_SITE)
+    credentials = (cookie_of(cookie), zumo(one.tokens.write(session, OTHER_SITE, NOW)))
+    here, there = ("Host", "www.example.com"), ("Host", "app.example.com")
+    for replica in (one, two):
+        gate = Gate(replica.desk, replica.tokens, replica.presenter, replica.clock, None, TRUST.site)
+        for credential in credentials:
+            for _ in range(2):
+                for asked in (
+                    await gate.recognise(visit(here, credential)),
+                    gate.recognise_now(visit(here, credential)),
+                ):
+                    assert via(asked)[1] == "jane@contoso.com"
+            for host in (there, ("Host", "nobody.example")):
+                for asked in (
+                    await gate.recognise(visit(host, credential)),
+                    await gate.recognise_late(visit(host, credential)),
+                    gate.recognise_now(visit(host, credential)),
+                ):
+                    assert asked is not None
+                    assert isinstance(asked.credential, Anonymous if credential[0] == "Cookie" else Bad)
 
 
 async def test_a_session_token_dies_with_its_session(one: Replica, two: Replica) -> None:

@@ -152,7 +152,8 @@ class Callback:
     def _begun(self, coming: _Return, nonce: str | None) -> list[PendingSignIn]:
         """Give the sign-ins of this browser that the answer can belong to, the newest first.
 
-        The state must be the one that was sent: it says where to go afterwards, and is not signed.
+        The state must be the one that was sent: it says where to go afterwards, and is not signed. And they must have
+        been begun at this host: what comes to another one was sent there by somebody else.
         """
         held = self._parts.nonces.held_at(coming.visit.raw_headers, coming.plan.name)
         in_state = coming.plan.spec.nonce_in_state
@@ -160,6 +161,7 @@ class Callback:
             pending
             for pending in held
             if nonce in (None, pending.nonce)
+            and pending.redirect_uri.startswith(f"{coming.site}/")
             and is_same_state(write_state(pending.target, pending.nonce if in_state else None), coming.response.state)
         ]
 
@@ -187,7 +189,7 @@ class Callback:
         now = parts.clock.now()
         records = [parts.records.signed_in(visit, plan, identity, now)]
         before = session_cookie_value(visit.raw_headers)
-        cookie, session = await parts.desk.start(identity, now, records=records, replaces=before)
+        cookie, session = await parts.desk.start(identity, now, records=records, replaces=before, site=coming.site)
         headers = [
             (b"location", self._target(coming).encode()),
             (b"cache-control", b"no-store"),

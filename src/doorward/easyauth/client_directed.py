@@ -92,7 +92,10 @@ class ClientDirected:
         session = await parts.desk.find_by_id(read.session_id)
         if session is None or session.token_expires_at is None:
             raise DoorwardError(INVALID_SESSION_TOKEN, reason="its session has ended", session=read.session_id)
-        return Reply(200, parts.tokens.answer(session, parts.site(visit), now), JSON_HEADERS)
+        site = parts.site(visit)
+        if session.site not in ("", site):
+            raise DoorwardError(INVALID_SESSION_TOKEN, reason="made for another site", session=read.session_id)
+        return Reply(200, parts.tokens.answer(session, site, now), JSON_HEADERS)
 
 
 def _names(plan: AuthPlan) -> Iterable[tuple[ProviderPlan, str]]:

@@ -45,8 +45,9 @@ class Completion:
         parts = self._parts
         now = parts.clock.now()
         records = [parts.records.signed_in(visit, plan, identity, now)]
-        _, session = await parts.desk.start(identity, now, records=records, with_token=True)
-        return parts.tokens.answer(session, parts.site(visit), now)
+        site = parts.site(visit)
+        _, session = await parts.desk.start(identity, now, records=records, with_token=True, site=site)
+        return parts.tokens.answer(session, site, now)
 
     def refuse(self, visit: Visit, ending: Ending, target: str, refusal: DoorwardError) -> Reply:
         """Say why there is no token, where the token would have gone: nothing but the catalogue's own words."""

@@ -75,7 +75,7 @@ class Refresh:
             raise refusal_of(caller)
         if caller.session is None:
             raise DoorwardError(REFRESH_NOT_SUPPORTED, reason=f"the caller came with a {credential.via.value}")
-        renewed = await self._flights.fly(caller.session)
+        renewed = await self._flights.fly(caller.session, by_cookie=credential.via is Via.COOKIE)
         site = self._trust.site(visit)
         cookies = self._cookie(visit, renewed, site) if credential.via is Via.COOKIE else ()
         return Reply(200, self._tokens.answer(renewed, site, self._clock.now()), (*JSON_HEADERS, *cookies))

@@ -81,7 +81,9 @@ def build_sign_in(
     desk = _desk(back, settings, plan, presenter)
     tokens = SessionTokens(back.secrets.session_token_key(), trust.sites, hide_deprecated_sid=plan.hide_deprecated_sid)
     guests = guests_of(settings.easyauth)
-    gate = Gate(desk, tokens, presenter, back.clock, _bearers(back, settings, plan, presenter, desk, guests, office))
+    bearers = _bearers(back, settings, plan, presenter, desk, guests, office)
+    site_of = trust.site if len(trust.sites) > 1 else None
+    gate = Gate(desk, tokens, presenter, back.clock, bearers, site_of)
     client = _client_parts(back, settings, plan)
     parts = Parts(
         plan=plan,

@@ -2,13 +2,11 @@
 
 The cookie is 256 random bits; the database keeps its SHA-256, and identity and provider tokens sealed. Each sign-in
 begins a session under a new cookie and ends the one that the browser had, so that no cookie that was known before a
-sign-in is worth anything after it. After a refresh the cookie carries the number of refreshes behind its secret: a
-process that remembers the session as it was before does not know this cookie, and reads the session anew.
+sign-in is worth anything after it. What becomes of the cookie's value in a refresh stands in `cookie_value.py`.
 """
 
 import hashlib
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,6 +18,7 @@ from doorward.identity.admission import Recognised, Via
 from doorward.identity.person import Identity
 from doorward.protocol.jose import base64url_encode
 from doorward.protocol.sealing import NotOpened, Sealer
+from doorward.sessions.cookie_value import MARK_BYTES, CookieValues, read_value, write_value
 from doorward.sessions.ledger import append_all, end_session, list_sessions
 from doorward.sessions.memory import Kind, Memory, key_of
 from doorward.sessions.notices import Notices
@@ -28,8 +27,15 @@ from doorward.sessions.rules import SessionRules
 from doorward.sessions.session import Caller, Present, Session
 from doorward.store import Append, Cursor, Row, Store, sessions
 
-_COOKIE = re.compile(r"([A-Za-z0-9_-]{43})(?:\.([1-9][0-9]{0,8}))?")
 _log = logging.getLogger("doorward.sessions")
+
+
+class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is sealed of a session."""
+
+    identity: Identity
+    site: str = ""
+    values: CookieValues = msgspec.field(default_factory=CookieValues)
 
 
 class SessionDesk:
@@ -66,11 +72,13 @@ class SessionDesk:
         records: Sequence[Append] = (),
         replaces: str | None = None,
         with_token: bool = False,
+        site: str = "",
     ) -> tuple[str, Session]:
         """Begin a session and give its cookie; `records` are appended with it, all or nothing.
 
         `replaces` is the cookie that the browser sent, whose session ends. `with_token` says that a session token will
-        be made of it, which the session then lasts for. Raises as `Store.write` does.
+        be made of it, which the session then lasts for. `site` is the origin that it counts at. Raises as
+        `Store.write` does.
         """
         secret = base64url_encode(self._entropy.draw(TOKEN_BYTES)).decode()
         kept = self.rules.kept(identity)
@@ -87,16 +95,17 @@ class SessionDesk:
             created_at=now,
             expires_at=self.rules.cookie_ends(identity, now),
             token_expires_at=self.rules.token_ends(identity, now) if with_token else None,
+            site=site,
         )
         rows = [self._row(session, _digest(secret)), *records]
         taken = self.notices.taken
-        before = await self._load(replaces) if replaces else None
+        before = (await self._load(replaces))[0] if replaces else None
         if before is None:
             await self._store.append(rows)
         else:
             await self._start_anew(before.id, rows, now)
             taken = self.notices.taken
-        self.remember(key_of(Kind.COOKIE, secret.encode()), _caller(session), taken)
+        self.remember(key_of(Kind.COOKIE, secret.encode()), _caller(session, session.expires_at), taken)
         return secret, session
 
     async def end(self, session_id: str, now: float, records: Sequence[Append] = ()) -> bool:
@@ -109,13 +118,24 @@ class SessionDesk:
         return ended
 
     async def renew(
-        self, session: Session, identity: Identity, now: float, *, records: Sequence[Append] = ()
+        self,
+        session: Session,
+        identity: Identity,
+        now: float,
+        *,
+        records: Sequence[Append] = (),
+        by_cookie: bool = True,
     ) -> Session | None:
         """Give the session with what a refresh brought, and everything of it begun anew.
 
-        None when it has ended, or was refreshed by somebody else in the meantime. Raises as `Store.write` does.
+        With `by_cookie` its cookie gets a new value, which is to be handed out; else the cookie lives no longer than
+        before. None when it has ended, or was refreshed by somebody else in the meantime. Raises as `Store.write` does.
         """
         principal, me = self._present(identity, refreshed=True)
+        expires_at, values = session.expires_at, session.values
+        if by_cookie:
+            mark = base64url_encode(self._entropy.draw(MARK_BYTES)).decode()
+            expires_at, values = self.rules.cookie_ends(identity, now), values.replaced_by(mark, now, expires_at)
         renewed = replace(
             session,
             identity=identity,
@@ -123,8 +143,9 @@ class SessionDesk:
             me=me,
             refreshed=True,
             generation=session.generation + 1,
-            expires_at=self.rules.cookie_ends(identity, now),
+            expires_at=expires_at,
             token_expires_at=self.rules.token_ends(identity, now),
+            values=values,
         )
         sealed = self._seal(renewed)
 
@@ -174,7 +195,7 @@ class SessionDesk:
 
     async def find_caller(self, cookie: str) -> Caller | None:
         """Give what a cookie comes to, as `find` does."""
-        if _COOKIE.fullmatch(cookie) is None:
+        if read_value(cookie) is None:
             return None
         await self.notices.freshen()
         key = key_of(Kind.COOKIE, cookie.encode())
@@ -183,19 +204,17 @@ class SessionDesk:
             return caller
         self.notices.refuse_while_away()
         taken = self.notices.taken
-        session = await self._load(cookie)
-        if session is None or self._clock.now() >= session.expires_at:
+        session, until = await self._load(cookie)
+        if session is None or self._clock.now() >= until:
             return None
-        caller = _caller(session)
+        caller = _caller(session, until)
         self.remember(key, caller, taken)
         return caller
 
     async def find_late(self, cookie: str) -> Session | None:
         """Give the session of a cookie that may have expired, but not longer ago than a refresh is allowed."""
-        session = await self._load(cookie)
-        if session is None or self._clock.now() >= session.expires_at + self.rules.extension:
-            return None
-        return session
+        session, until = await self._load(cookie, self.rules.extension)
+        return None if session is None or self._clock.now() >= until else session
 
     async def find_by_id(self, session_id: str) -> Session | None:
         """Give a session as it is stored, whether or not it has expired; raises as `Store.find` does."""
@@ -217,13 +236,15 @@ class SessionDesk:
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
-    async def _load(self, cookie: str) -> Session | None:
-        """Read the session of a cookie, whether or not it has expired."""
-        parts = _COOKIE.fullmatch(cookie)
-        row = None if parts is None else await self._store.find(sessions.BY_DIGEST, _digest(parts[1]))
+    async def _load(self, cookie: str, extension: float = 0.0) -> tuple[Session | None, float]:
+        """Read the session of a cookie, whether or not it has expired, and until when this value of it counts."""
+        value = read_value(cookie)
+        row = None if value is None else await self._store.find(sessions.BY_DIGEST, _digest(value[0]))
         session = None if row is None else self._open(row)
-        # Else one cookie would have as many spellings as there are numbers, and each would be remembered.
-        return None if session is None or parts is None or int(parts[2] or 0) > session.generation else session
+        if session is None or value is None:
+            return None, 0.0
+        until = session.values.until(value[1], session.expires_at, extension)
+        return (None, 0.0) if until is None else (session, until)
 
     async def _start_anew(self, before: str, rows: Sequence[Append], now: float) -> None:
         async def start(cursor: Cursor) -> None:
@@ -251,25 +272,26 @@ class SessionDesk:
         )
 
     def _seal(self, session: Session) -> bytes:
-        return self._sealer.seal(msgspec.json.encode(session.identity), _context(session.id), self._entropy)
+        kept = _Kept(session.identity, session.site, session.values)
+        return self._sealer.seal(msgspec.json.encode(kept), _context(session.id), self._entropy)
 
     def _open(self, row: Row) -> Session | None:
         """Read a row; one that the encryption key does not open is no session any more."""
         session_id, _, provider, user_id, sealed, refreshed, generation, created_at, expires_at, token_expires_at = row
         try:
-            identity = msgspec.json.decode(self._sealer.open(sealed, _context(session_id)), type=Identity)
+            kept = msgspec.json.decode(self._sealer.open(sealed, _context(session_id)), type=_Kept)
         except (NotOpened, msgspec.DecodeError):
             _log.warning("session.not_opened", extra={"facts": {"session": session_id}})
             return None
         try:
-            principal, me = self._present(identity, refreshed=bool(refreshed))
+            principal, me = self._present(kept.identity, refreshed=bool(refreshed))
         except LookupError:  # who signed in at a provider that was taken out of the settings is signed in no longer
             return None
         return Session(
             id=session_id,
             provider=provider,
             user_id=user_id,
-            identity=identity,
+            identity=kept.identity,
             principal=principal,
             me=me,
             refreshed=bool(refreshed),
@@ -277,17 +299,19 @@ class SessionDesk:
             created_at=created_at,
             expires_at=expires_at,
             token_expires_at=token_expires_at,
+            site=kept.site,
+            values=kept.values,
         )
 
 
 def renewed_cookie(cookie: str, session: Session) -> str:
-    """Give the cookie under which a refreshed session goes on: the same secret, and how often it was refreshed."""
-    return f"{cookie.partition('.')[0]}.{session.generation}"
+    """Give the cookie under which a refreshed session goes on."""
+    return write_value(cookie, session.values.mark)
 
 
-def _caller(session: Session) -> Caller:
+def _caller(session: Session, until: float) -> Caller:
     credential = Recognised(via=Via.COOKIE, principal=session.principal)
-    return Caller(credential=credential, session=session, me=session.me, until=session.expires_at)
+    return Caller(credential=credential, session=session, me=session.me, until=until)
 
 
 def _ends_at(session: Session) -> float:

@@ -75,15 +75,16 @@ class Flights:
         self._wait = wait
         self._under_way: dict[str, asyncio.Task[Session]] = {}
 
-    async def fly(self, session: Session) -> Session:
+    async def fly(self, session: Session, *, by_cookie: bool = True) -> Session:
         """Give the session with new tokens, asking the provider unless somebody does so already.
 
-        It goes on when the caller goes away. Raises `DoorwardError` as `RefreshCall` does, `sign_in_required` when the
-        session has ended, and `store_unavailable`.
+        With `by_cookie` its cookie gets a new value, unless it was another who asked. It goes on when the caller goes
+        away. Raises `DoorwardError` as `RefreshCall` does, `sign_in_required` when the session has ended, and
+        `store_unavailable`.
         """
         flight = self._under_way.get(session.id)
         if flight is None:
-            flight = asyncio.create_task(self._depart(session.id), name="doorward-refresh")
+            flight = asyncio.create_task(self._depart(session.id, by_cookie=by_cookie), name="doorward-refresh")
             self._under_way[session.id] = flight
             flight.add_done_callback(lambda done: self._landed(session.id, done))
         return await asyncio.shield(flight)
@@ -98,7 +99,7 @@ class Flights:
         if not flight.cancelled():
             flight.exception()  # asked for, so that asyncio does not log what those who wait are told
 
-    async def _depart(self, session_id: str) -> Session:
+    async def _depart(self, session_id: str, *, by_cookie: bool) -> Session:
         holder = opaque_token(self._entropy)[:32]
         while not await self._claim(session_id, holder):
             other = _Flight.of(await self._store.find(sessions.FLIGHT, session_id))
@@ -107,7 +108,7 @@ class Flights:
             if (outcome := await self._outcome_of(session_id, other)) is not None:
                 return await self._share(session_id, outcome)
         try:
-            renewed = await self._renew(session_id)
+            renewed = await self._renew(session_id, by_cookie=by_cookie)
         except BaseException as error:
             code = error.code if isinstance(error, DoorwardError) else PROVIDER_UNAVAILABLE.code
             await self._land(session_id, holder, code)
@@ -115,13 +116,13 @@ class Flights:
         await self._land(session_id, holder, DONE)
         return renewed
 
-    async def _renew(self, session_id: str) -> Session:
+    async def _renew(self, session_id: str, *, by_cookie: bool) -> Session:
         """Ask the provider with the tokens that the database has now, and store what it gives."""
         session = await self._current(session_id)
         refreshed = await self._refresh(session)
         # What is known of the person was settled at sign-in (easy-auth reference 5); only the tokens are new.
         identity = msgspec.structs.replace(session.identity, tokens=refreshed.tokens)
-        renewed = await self._desk.renew(session, identity, self._clock.now())
+        renewed = await self._desk.renew(session, identity, self._clock.now(), by_cookie=by_cookie)
         return renewed or await self._current(session_id)
 
     async def _current(self, session_id: str) -> Session:

@@ -28,6 +28,8 @@ from doorward.sessions.session_token import SessionTokens
 BearerCheck: TypeAlias = Callable[[str], Awaitable[Caller]]
 """Gives the caller with a bearer of one form, who counts until `Caller.until`; raises `DoorwardError`."""
 
+SiteOf: TypeAlias = Callable[[Visit], str]
+
 ANONYMOUS = Caller(credential=Anonymous())
 _CREDENTIALS = frozenset({b"cookie", b"authorization", SESSION_TOKEN})
 _THREE_PARTS = re.compile(rb"[^.]*\.[^.]*\.[^.]*")
@@ -62,12 +64,18 @@ class Gate:
         presenter: Presenter,
         clock: Clock,
         bearers: Bearers | None = None,
+        site_of: SiteOf | None = None,
     ) -> None:
-        """Ask `desk` and `tokens` for sessions, and `bearers` for what comes in Authorization."""
+        """Ask `desk` and `tokens` for sessions, and `bearers` for what comes in Authorization.
+
+        `site_of` gives the origin that a visit is served under, None where there is only one: a session counts at the
+        origin that it was begun at, and at no other.
+        """
         self._desk = desk
         self._tokens = tokens
         self._presenter = presenter
         self._clock = clock
+        self._site_of = site_of
         self._bearers = Bearers() if bearers is None else bearers
         self._reads_authorization = not (self._bearers.provider is None and self._bearers.platform is None)
 
@@ -75,6 +83,19 @@ class Gate:
 
     def recognise_now(self, visit: Visit) -> Caller | None:
         """Give the caller if memory can tell, or None; never waits."""
+        caller = self._known(visit)
+        return caller if self._site_of is None or caller is None else self._held_to_site(visit, caller)
+
+    def _held_to_site(self, visit: Visit, caller: Caller) -> Caller:
+        """Give a caller whose session counts at the origin of this visit, else what a foreign credential comes to."""
+        session = caller.session
+        if self._site_of is None or session is None or not session.site or session.site == self._site_of(visit):
+            return caller
+        if isinstance(caller.credential, Recognised) and caller.credential.via is Via.SESSION_TOKEN:
+            return _refused(DoorwardError(INVALID_SESSION_TOKEN, reason="made for another site", session=session.id))
+        return ANONYMOUS
+
+    def _known(self, visit: Visit) -> Caller | None:
         line = _only_cookies(visit)
         if line is not None and (caller := self._desk.known_by_line(line)) is not None:
             return caller
@@ -115,6 +136,16 @@ class Gate:
 
         Raises `DoorwardError` for what is no fault of the caller's: `store_unavailable`, `keys_unavailable`.
         """
+        return self._held_to_site(visit, await self._ask(visit))
+
+    async def recognise_late(self, visit: Visit) -> Caller:
+        """Give the caller for a refresh: a session's credential counts for the grace after its end as well.
+
+        Raises as `recognise` does.
+        """
+        return self._held_to_site(visit, await self._ask_late(visit))
+
+    async def _ask(self, visit: Visit) -> Caller:
         try:
             token, bearer, cookie = self._look(visit)
             caller = None if bearer is None else await self._by_bearer(bearer)
@@ -128,11 +159,7 @@ class Gate:
             caller = await self._desk.find_caller(cookie)
         return ANONYMOUS if caller is None else caller
 
-    async def recognise_late(self, visit: Visit) -> Caller:
-        """Give the caller for a refresh: a session's credential counts for the grace after its end as well.
-
-        Raises as `recognise` does.
-        """
+    async def _ask_late(self, visit: Visit) -> Caller:
         try:
             token, bearer, cookie = self._look(visit)
             caller = None if bearer is None else await self._by_bearer(bearer)

@@ -10,6 +10,7 @@ from typing import Protocol
 from doorward.identity.admission import Credential
 from doorward.identity.person import Identity, ProviderTokens
 from doorward.identity.principal import Principal
+from doorward.sessions.cookie_value import CookieValues
 
 TICKS = 10_000_000
 """How many parts of `ProviderTokens.expires_on` make a second."""
@@ -31,7 +32,8 @@ class Session:
     """Somebody who signed in; times are seconds since the epoch.
 
     `expires_at` is the cookie's, `token_expires_at` that of the newest session token made from the session, None where
-    none was made. `generation` counts the refreshes, `me` is the element of `/.auth/me` as JSON.
+    none was made. `generation` counts the refreshes, `me` is the element of `/.auth/me` as JSON. `site` is the origin
+    that the session was begun at and counts at, empty where it counts at each; `values` are those of its cookie.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Session:
     created_at: float
     expires_at: float
     token_expires_at: float | None
+    site: str = ""
+    values: CookieValues = field(default_factory=CookieValues, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
