@@ -84,9 +84,18 @@ core.register_action("doorward", { "http-req" }, function(txn, address)
     if got.status ~= 200 then
         return answer(txn, got)
     end
+    local told = {}
     for name, list in pairs(got.headers) do
         if is_identity(name:lower()) then
+            told[name:lower()] = values(list)[1]
             txn.http:req_set_header(name, values(list)[1])
+        end
+    end
+    -- Whatever found no room in the buffer is silently not there.
+    local known = txn.http:req_get_headers()
+    for name, value in pairs(told) do
+        if not known[name] or known[name][0] ~= value then
+            return refuse(txn)
         end
     end
 end, 1)

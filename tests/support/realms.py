@@ -124,21 +124,22 @@ class Realm:
     cookie: str = ""
     bearer: str = ""
     told: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    tls: bool = False
 
     async def exchange(self, sent: bytes) -> bytes:
         """Ask the service, for a `Browser`."""
-        return await send_raw(self.port, sent)
+        return await send_raw(self.port, sent, tls=self.tls)
 
     def browser(self) -> Browser:
         """Give a browser without cookies, at the service's own door."""
         who: Any = self
         return Browser(who, lines=(MOZILLA, *OVER_TLS), host=HOST)
 
-    async def signed_in(self, person: str = "jane") -> Browser:
+    async def signed_in(self, person: str = "jane", **claims: object) -> Browser:
         """Give the browser of somebody who has just signed in."""
         browser = self.browser()
         begun = await browser.get("/.auth/login/aad")
-        comeback = self.provider.consent(begun.location, person, **times())
+        comeback = self.provider.consent(begun.location, person, **times(), **claims)
         assert (await browser.bring(comeback, "Origin: null")).status == 302
         assert browser.session
         keep_secret(browser.session)
