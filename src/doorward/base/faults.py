@@ -117,12 +117,6 @@ SETTING_UNSAFE = _row(
     "Use keys of your own (openssl rand -hex 32), https addresses, the narrowest trust that works, and a list of who "
     "may pass.",
 )
-SETTING_NOT_IN_RELEASE = _row(
-    "setting_not_in_release",
-    "A setting asks for a part that this release does not have",
-    "The setting is known, but following it needs a part that is not built; ignoring it would be worse than refusing.",
-    "Remove the setting, or use a release that has the part.",
-)
 SETTING_WITHOUT_EFFECT = _row(
     "setting_without_effect",
     "A setting has no effect here",
