@@ -22,7 +22,7 @@ _COMMON = frozenset({
     b"expect", b"expires", b"host", b"keep-alive", b"pragma", b"priority", b"sec-ch-ua", b"sec-ch-ua-mobile",
     b"sec-ch-ua-platform", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"server", b"te",
     b"transfer-encoding", b"upgrade", b"upgrade-insecure-requests", b"user-agent", b"vary", b"x-content-type-options",
-    b"x-frame-options", b"x-requested-with",
+    b"x-forwarded-host", b"x-forwarded-proto", b"x-frame-options", b"x-original-method", b"x-requested-with",
 })  # fmt: skip
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS: Final = bytes(set(range(32)) - {9}) + b"\x7f"

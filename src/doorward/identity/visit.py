@@ -21,6 +21,7 @@ RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 REQUEST_ID_BYTES = 16
 KNOWN_PEERS = 4096
+_HOP_BYTES = 64
 _MAPPED = "::ffff:"  # how a socket that listens on [::] shows an IPv4 peer
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Traefik forwards the scheme of a WebSocket handshake under its own name.
@@ -180,7 +181,7 @@ class Trust:
         nearest = peer
         for value in reversed([value for name, value in raw_headers if name == b"x-forwarded-for"]):
             for hop in reversed(value.split(b",")):
-                if (address := _hop_address(hop)) is None:
+                if (address := _known_hop(hop) if len(hop) <= _HOP_BYTES else _hop_address(hop)) is None:
                     return nearest, True
                 if not self._is_trusted(address):
                     return address, False
@@ -213,6 +214,9 @@ def _hop_address(hop: bytes) -> str | None:
         text = text.partition(":")[0]
     address = None if "%" in text else _parsed(text)
     return None if address is None else str(address)
+
+
+_known_hop = lru_cache(KNOWN_PEERS)(_hop_address)
 
 
 def _forwarded_scheme(raw_headers: RawHeaders) -> Scheme | None:
