@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import ssl
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from doorward.identity.principal import principal_of
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.door import Reply, Route
 from doorward.providers import ALL
+from tests.support import canaries
 from tests.support.gates import IDENTITY, JANE, HandMadeGate
 from tests.support.nginx import DEPLOYED, HOST, nginx
 from tests.support.serving import Answer, serving
@@ -93,7 +95,11 @@ def named(shown: dict[str, Any], name: str) -> list[str]:
 
 @asynccontextmanager
 async def fronted(
-    place: Path, action: Action = "RedirectToLoginPage", gate: HandMadeGate | None = None
+    place: Path,
+    action: Action = "RedirectToLoginPage",
+    gate: HandMadeGate | None = None,
+    *,
+    remembers: bool = False,
 ) -> AsyncGenerator[Fronted]:
     """Put nginx before a check with a hand-made gate, and before an application."""
     gate = gate or HandMadeGate()
@@ -105,7 +111,7 @@ async def fronted(
     async with (
         serving(doors, trusted=["127.0.0.1"]) as doorward,
         serving(everything, trusted=["127.0.0.1"]) as application,
-        nginx(place, doorward=doorward.port, application=application.port) as (plain, tls),
+        nginx(place, doorward=doorward.port, application=application.port, remembers=remembers) as (plain, tls),
     ):
         yield Fronted(plain, tls, gate)
 
@@ -205,6 +211,34 @@ async def test_nobody_passes_what_cannot_be_asked(tmp_path: Path) -> None:
         assert (await front.ask("/", "Cookie: AppServiceAuthSession=slow")).status == 403
     async with serving([]) as application, nginx(tmp_path, doorward=1, application=application.port) as (plain, tls):
         assert (await Fronted(plain, tls, HandMadeGate()).ask("/public/a", COOKIE)).status == 500
+
+
+async def test_an_answer_may_be_remembered_for_a_second() -> None:
+    """With cache.conf somebody known is asked about once for many parts of a page, and again a second later.
+
+    What may change something is asked about each time, and that nobody may see one path opens no other.
+    """
+    slow = "Cookie: AppServiceAuthSession=slow-jane"
+    place = canaries.unscanned(uuid.uuid4().hex)  # as root, nginx works as another user and must get to what it keeps
+    async with fronted(place, remembers=True) as front:
+        for number in range(8):
+            shown = await front.shown(f"/part/{number}", slow, MOZILLA)
+            assert named(shown, "x-ms-client-principal-name") == ["jane@contoso.com"]
+        assert front.gate.asked <= 3, "a second may have passed on a slow machine"
+        asked = front.gate.asked
+        for _ in range(3):
+            assert (await front.ask("/form", slow, MOZILLA, f"Origin: {SITE}", method="POST", body=b"x")).status == 200
+            assert (await front.ask("/form", *FOREIGN_FORM, method="POST", body=b"x")).status == 403
+        assert front.gate.asked == asked + 3
+        assert (await front.ask("/a%0ab", slow, MOZILLA)).status == 403
+        for _ in range(3):
+            assert (await front.ask("/public/a")).status == 200
+            assert (await front.ask("/secret")).status == 401
+            assert (await front.ask("/secret", slow, "Authorization: Bearer bad")).status == 401
+        asked = front.gate.asked
+        async with asyncio.timeout(10):
+            while front.gate.asked == asked:
+                assert (await front.ask("/again", slow, MOZILLA)).status == 200
 
 
 async def test_long_tokens_fit(tmp_path: Path) -> None:

@@ -43,8 +43,11 @@ def find_nginx() -> str:
     return path
 
 
-def configure(place: Path, *, doorward: int, application: int, plain: int, tls: int) -> Path:
-    """Write the configuration for these ports of 127.0.0.1 below `place`, and give its main file."""
+def configure(place: Path, *, doorward: int, application: int, plain: int, tls: int, remembers: bool = False) -> Path:
+    """Write the configuration for these ports of 127.0.0.1 below `place`, and give its main file.
+
+    With `remembers` it keeps answers about who may pass for a second.
+    """
     make_authority(place, HOST)  # certificate and key of the host, in one file
     replaced = {
         "server 127.0.0.1:8080;": f"server 127.0.0.1:{doorward};",
@@ -63,14 +66,24 @@ def configure(place: Path, *, doorward: int, application: int, plain: int, tls: 
         (place / file.name).write_text(text)
     main = place / "nginx.conf"
     main.write_text(_MAIN.format(place=place))
+    if remembers:
+        question, endpoints = "location = /.auth/check {\n", place / "endpoints.conf"
+        assert question in endpoints.read_text()
+        included = endpoints.read_text().replace(question, f"{question}    include {place}/remembered.conf;\n")
+        endpoints.write_text(included)
+        kept = place / "cache.conf"
+        kept.write_text(kept.read_text().replace("proxy_cache_path /dev/shm/", f"proxy_cache_path {place}/"))
+        main.write_text(main.read_text().replace("    include", f"    include {place}/cache.conf;\n    include", 1))
     return main
 
 
 @asynccontextmanager
-async def nginx(place: Path, *, doorward: int, application: int) -> AsyncGenerator[tuple[int, int]]:
+async def nginx(
+    place: Path, *, doorward: int, application: int, remembers: bool = False
+) -> AsyncGenerator[tuple[int, int]]:
     """Run nginx before Doorward and an application; gives the ports of plain HTTP and of TLS."""
     program, plain = find_nginx(), free_ports(2)
-    main = configure(place, doorward=doorward, application=application, plain=plain, tls=plain + 1)
+    main = configure(place, doorward=doorward, application=application, plain=plain, tls=plain + 1, remembers=remembers)
     command = [program, "-p", str(place), "-e", "stderr", "-c", str(main)]
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stderr
