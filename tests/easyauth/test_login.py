@@ -231,8 +231,8 @@ async def test_a_malformed_address_is_refused(sqlite_url: str, query: str) -> No
 @pytest.mark.parametrize(
     ("site", "attributes"),
     [
-        ("https://app.test", "; path=/; secure; HttpOnly; SameSite=None"),
-        ("http://app.test", "; path=/; HttpOnly; SameSite=Lax"),
+        ("https://app.test", "; path=/; max-age=3900; secure; HttpOnly; SameSite=None"),
+        ("http://app.test", "; path=/; max-age=3900; HttpOnly; SameSite=Lax"),
     ],
 )
 async def test_cookies_fit_the_scheme(sqlite_url: str, site: str, attributes: str) -> None:
@@ -243,7 +243,7 @@ async def test_cookies_fit_the_scheme(sqlite_url: str, site: str, attributes: st
         assert begun.cookies()["Nonce"].endswith(attributes)
         done = await browser.bring(it.provider.consent(begun.location))
         session = done.cookies()["AppServiceAuthSession"]
-        assert session.endswith(attributes.replace("path=/;", "path=/; expires=Fri, 15 Jan 2027 16:00:00 GMT;"))
+        assert session.endswith(attributes.replace("max-age=3900", "expires=Fri, 15 Jan 2027 16:00:00 GMT"))
 
 
 async def test_the_second_name_of_a_provider_is_an_address(sqlite_url: str) -> None:
@@ -423,3 +423,24 @@ async def test_a_fragment_cannot_break_out(sqlite_url: str, value: str) -> None:
         (to,) = re.findall(r'data-to="([^"]+)"', page.body)
         done = await browser.bring(it.provider.consent(html.unescape(to)))
         assert done.location in {"/protected", "/protected#a%0D%0AX"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        (("Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate"), 2),
+        (("Sec-Fetch-Dest: iframe",), 2),
+        (("Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: navigate"), 2),
+        (("Sec-Fetch-Dest: image", "Sec-Fetch-Mode: no-cors"), 1),
+        (("Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: cors", "Accept: text/html"), 1),
+        (("Accept: text/html,*/*",), 2),
+        (("Accept: image/*",), 1),
+        ((), 2),
+    ],
+)
+async def test_what_shows_no_page_gets_one_cookie(sqlite_url: str, lines: tuple[str, ...], count: int) -> None:
+    """Hundreds of pictures that are led to the provider at once leave one cookie behind, not one each."""
+    async with entrance(sqlite_url, "aad") as it:
+        begun = await it.browser(*lines).get("/protected")
+        assert begun.status == 302
+        assert sum(name.startswith("Nonce") for name in begun.cookies()) == count

@@ -128,6 +128,23 @@ async def test_only_the_newest_are_kept(one: Replica, clock: FrozenClock) -> Non
     assert newest.nonce == begun[-1]
 
 
+async def test_at_one_moment_the_newest_are_kept_as_well(one: Replica) -> None:
+    """Of sign-ins that were begun in the same second, too, the oldest make room."""
+    browser = Browser()
+    begun = [begin(one, browser) for _ in range(10)]
+    assert [await come_back(one, browser, nonce) for nonce in begun] == [Outcome.UNKNOWN] * 2 + [Outcome.FRESH] * 8
+    again = begin(one, browser)
+    assert [pending.nonce for pending in one.nonces.held_at(browser.headers, "aad")][:2] == [again, begun[-1]]
+
+
+def test_a_browser_keeps_a_sign_in_for_as_long_as_it_counts(one: Replica) -> None:
+    """Its cookies go by themselves an hour after the nonce has expired, and what shows in no tab has but one."""
+    pending = PendingSignIn(nonce=one.nonces.draw(), provider="aad")
+    assert [b"; max-age=3900;" in line for _, line in one.nonces.cookies(pending, [], https=True)] == [True, True]
+    ((_, line),) = one.nonces.cookies(pending, [], https=True, has_tab=False)
+    assert line.startswith(b"Nonce=")
+
+
 async def test_long_targets_do_not_grow_the_head(one: Replica, clock: FrozenClock) -> None:
     """The cookies of all tabs stay below 8 KiB, and one that a browser would drop goes without its target."""
     browser, begun = Browser(), list[str]()

@@ -31,6 +31,7 @@ from doorward.sessions.nonce import PendingSignIn
 
 TARGET_NAMES = ("post_login_redirect_uri", "post_login_redirect_url")
 AUTOMATIC_WISHES = ("login_hint",)
+_SHOWN = frozenset({b"document", b"iframe", b"frame"})
 Cause = Literal["asked", "automatic", "again"]
 """Why a sign-in begins: its address was asked for, the gateway needs it, or the one before took too long."""
 
@@ -147,7 +148,8 @@ class SignIn:
             oauth_token=begun.oauth_token,
             oauth_token_secret=begun.oauth_token_secret,
         )
-        cookies = (*parts.nonces.cookies(pending, visit.raw_headers, https=https), *counted)
+        has_tab = _shows_in_a_tab(visit, cause)
+        cookies = (*parts.nonces.cookies(pending, visit.raw_headers, https=https, has_tab=has_tab), *counted)
         if cause == "automatic" and parts.plan.preserve_fragments:
             return self._leave(begun.address, pending, cookies, https=https)
         headers = ((b"location", begun.address.encode()), (b"cache-control", b"no-store"))
@@ -158,6 +160,18 @@ class SignIn:
         lifetime = self._parts.plan.nonce_lifetime
         page = leave_page(address, pending.nonce, path, https=https, lifetime=lifetime)
         return replace(page, headers=(*page.headers, *cookies))
+
+
+def _shows_in_a_tab(visit: Visit, cause: Cause) -> bool:
+    """Say whether somebody may see the provider's page: a picture or a script that is led there shows none.
+
+    Browsers say what they ask for (Fetch Metadata, Sec-Fetch-Dest); those that do not, by what they accept.
+    """
+    wanted = visit.header(b"sec-fetch-dest")
+    if wanted is not None:
+        return wanted in _SHOWN or visit.header(b"sec-fetch-mode") == b"navigate"
+    accepted = visit.header(b"accept")
+    return cause != "automatic" or accepted is None or b"text/html" in accepted
 
 
 def _readable(query: str) -> Pairs:

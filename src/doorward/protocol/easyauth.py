@@ -160,8 +160,12 @@ def cookie_values(raw_headers: RawHeaders, name: str) -> list[str]:
     return [value.strip().decode("latin-1") for key, separator, value in pairs if separator and key.strip() == wanted]
 
 
-def set_cookie(name: str, value: str, *, https: bool, expires: float | None = None) -> Header:
-    """Write a cookie of ours; `expires` is in seconds since the epoch, None for as long as the browser runs.
+def set_cookie(
+    name: str, value: str, *, https: bool, expires: float | None = None, max_age: float | None = None
+) -> Header:
+    """Write a cookie of ours; `expires` is in seconds since the epoch, `max_age` in seconds from now.
+
+    Without either it lasts for as long as the browser runs.
 
     On https it is `Secure; SameSite=None`, since a provider's form_post comes from another site; on http `SameSite=Lax`
     (interface section 7). Raises `ValueError` for a value that a cookie cannot hold.
@@ -169,6 +173,7 @@ def set_cookie(name: str, value: str, *, https: bool, expires: float | None = No
     if not _COOKIE_VALUE.fullmatch(value):
         raise ValueError(f"the value of {name} is no cookie value")
     life = "" if expires is None else f"; expires={formatdate(expires, usegmt=True)}"
+    life += "" if max_age is None else f"; max-age={int(max_age)}"
     kind = "; secure; HttpOnly; SameSite=None" if https else "; HttpOnly; SameSite=Lax"
     return b"set-cookie", f"{name}={value}; path=/{life}{kind}".encode()
 

@@ -33,6 +33,8 @@ _NONCE = re.compile(r"([0-9a-f]{32})_([0-9]{14})")
 _NAME = re.compile(rb"(?:^|;)[ \t]*(Nonce\.[0-9a-f]{8})[ \t]*=[ \t]*([A-Za-z0-9_-]*)")
 _CONTEXT = "cookie/Nonce"
 _KEPT = 3600.0
+"""For how many seconds after its end a nonce is remembered, here and by the browser: a sign-in that took too long is
+begun again on the way to the same target."""
 
 SessionMode = Literal["cookie", "token"]
 
@@ -105,18 +107,24 @@ class Nonces:
         expires = strftime("%Y%m%d%H%M%S", gmtime(self._clock.now() + self._lifetime))
         return f"{self._entropy.draw(16).hex()}_{expires}"
 
-    def cookies(self, pending: PendingSignIn, raw_headers: RawHeaders, *, https: bool) -> list[tuple[bytes, bytes]]:
+    def cookies(
+        self, pending: PendingSignIn, raw_headers: RawHeaders, *, https: bool, has_tab: bool = True
+    ) -> list[tuple[bytes, bytes]]:
         """Give the Set-Cookie headers that hand a sign-in to the browser which sent `raw_headers`.
 
-        Where it would have too many, those of the oldest are cleared.
+        Where it would have too many, those of the oldest are cleared. Without `has_tab` nobody is waiting to sign in:
+        the sign-in gets no cookie of its own, since a page may ask for hundreds of pictures at once.
         """
         value = self._seal(pending)
         if len(value) > LONGEST:
             value = self._seal(msgspec.structs.replace(pending, target="/"))
-        kept = sorted(self._held(raw_headers), key=lambda one: one[2], reverse=True)
+        # Of those that end in the same second the newest is the one that the browser names last (RFC 6265 5.4).
+        kept = sorted(enumerate(self._held(raw_headers)), key=lambda one: (one[1][2], one[0]), reverse=True)
         room = MOST_BYTES - 2 * len(value)
-        headers = [set_cookie(name, value, https=https) for name in (NONCE_COOKIE, _name(pending.nonce))]
-        for place, (name, size, _) in enumerate(kept):
+        names = (NONCE_COOKIE, _name(pending.nonce)) if has_tab else (NONCE_COOKIE,)
+        life = self._lifetime + _KEPT
+        headers = [set_cookie(name, value, https=https, max_age=life) for name in names]
+        for place, (_, (name, size, _)) in enumerate(kept):
             room -= size
             if place >= MOST_PENDING - 1 or room < 0:
                 headers.append(clear_cookie(name))
@@ -146,7 +154,7 @@ class Nonces:
 
     def held_at(self, raw_headers: RawHeaders, provider: str) -> list[PendingSignIn]:
         """Give every sign-in that this browser began at `provider`, the newest first, whether or not it has expired."""
-        names = [NONCE_COOKIE, *dict.fromkeys(name for name, _ in _pending_cookies(raw_headers))]
+        names = [NONCE_COOKIE, *reversed(dict(_pending_cookies(raw_headers)))]
         found = {pending.nonce: pending for name in names for pending in self._opened(raw_headers, name)}
         ours = [pending for pending in found.values() if pending.provider == provider]
         return sorted(ours, key=lambda pending: pending.expires_at, reverse=True)
