@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from doorward.base.clock import FrozenClock
-from doorward.base.entropy import SeededEntropy
+from doorward.base.entropy import Entropy, SeededEntropy
 from doorward.base.errors import ErrorRow
 from doorward.base.secret import Secret
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
@@ -378,9 +378,10 @@ async def entrance(
     hosts: tuple[str, ...] = (),
     plans: dict[str, dict[str, Any]] | None = None,
     provider: Provider | None = None,
+    entropy: Entropy | None = None,
 ) -> AsyncGenerator[Entrance]:
     """Serve our endpoints with these providers, all of them the pretend one; `turn` changes the plan."""
-    provider, clock, entropy = provider or Provider(), FrozenClock(NOW), SeededEntropy()
+    provider, clock, entropy = provider or Provider(), FrozenClock(NOW), entropy or SeededEntropy()
     provider.gate.set()
     async with AsyncExitStack() as stack:
         provider.url = f"http://127.0.0.1:{await stack.enter_async_context(peers.listening(provider.talk))}"

@@ -17,7 +17,7 @@ from doorward.sessions.nonce import PendingSignIn
 
 Step = tuple[str, str]
 _NAMES = tuple(member.name for member in fields(AuthorizationResponse) if member.name != "further")
-_SHOWN = ("check", "reason", "error", "description", "host", "status")
+_SHOWN = ("reason", "error", "description", "host", "status")
 
 
 def steps_of(
@@ -40,7 +40,7 @@ def steps_of(
         ("The answer belongs to", _begun(pending)),
         *_checks(refusal),
         ("Credential", _person(identity)),
-        *((f"Refused because of: {name}", str(refusal.facts[name])) for name in _SHOWN if refusal.facts.get(name)),
+        *((name.capitalize(), str(refusal.facts[name])) for name in _SHOWN if refusal.facts.get(name)),
         ("Decided by", row.cause),
         ("Decision", f"{row.status} {row.code}: {row.message}"),
         ("Headers added", "none: no session has begun, and nothing goes to the application"),

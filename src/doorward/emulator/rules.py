@@ -217,7 +217,7 @@ class OAuthRules(ABC):
         claims = tied(self.claims(grant, person), grant, "", "")
         if request.name is not None:
             claims["name"] = request.name
-        claims = spoilt(claims, request.faults, refreshed=False) | request.claims
+        claims = self.arranged(spoilt(claims, request.faults, refreshed=False) | request.claims)
         for name in request.without:
             claims.pop(name, None)
         client = self.stage.clients.find(self.name, client_id)
