@@ -264,9 +264,9 @@ async def test_our_own_addresses_limit_bodies(sqlite_url: str) -> None:
 # --- what is seen --------------------------------------------------------------------------------------------------
 
 
-async def test_the_whole_way_in_and_out(sqlite_url: str) -> None:
+async def test_the_whole_way_in_and_out(database_url: str) -> None:
     """Somebody signs in at the door itself, is known there, and is nobody after signing out."""
-    async with realm(sqlite_url) as one:
+    async with realm(database_url) as one:
         with uvicorn_serving(EasyAuth(showing_asgi, config=one.settings)) as port:
             browser = await replace(one, port=port).signed_in("john")
             me = json.loads((await browser.get("/.auth/me")).body)
@@ -303,6 +303,30 @@ async def test_strangers_say_nothing_about_the_way(sqlite_url: str) -> None:
             shown = (await PortDoor(port, lines=()).ask("GET", "/public/a", *said)).shown
     assert (shown["scheme"], shown["client"][0]) == ("http", "127.0.0.1")
     assert not [name for name, _ in shown["headers"] if "forwarded" in name or "real" in name]
+
+
+async def test_servers_may_believe_proxies_themselves(sqlite_url: str) -> None:
+    """What uvicorn makes of a proxy's headers counts as it stands: the scheme, and who the client is."""
+    said = ("X-Forwarded-Proto: https", "X-Forwarded-For: 203.0.113.9")
+    async with realm(sqlite_url) as one:
+        settings = replace(one.settings, server=replace(one.settings.server, trusted_proxies=()))
+        with uvicorn_serving(EasyAuth(showing_asgi, config=settings), proxy_headers=True) as port:
+            answer = await PortDoor(port, lines=said).ask("GET", "/", one.cookie)
+    assert answer.told == one.told
+    assert (answer.shown["scheme"], answer.shown["client"][0]) == ("https", "203.0.113.9")
+
+
+async def test_switched_off_it_asks_nobody(sqlite_url: str) -> None:
+    """With platform.enabled = false everybody passes as nobody, whatever they make up; our addresses are 404."""
+    async with realm(sqlite_url) as one:
+        plan = one.settings.auth.plan
+        assert plan is not None
+        auth = replace(one.settings.auth, plan=replace(plan, enabled=False))
+        with uvicorn_serving(EasyAuth(showing_asgi, config=replace(one.settings, auth=auth))) as port:
+            door = PortDoor(port)
+            answer = await door.ask("POST", "/", one.cookie, "X-MS-CLIENT-PRINCIPAL-NAME: forged", body=b"x")
+            assert (answer.status, answer.told) == (200, [])
+            assert (await door.ask("GET", "/.auth/me", one.cookie)).status == 404
 
 
 async def test_every_answer_has_one_id(sqlite_url: str) -> None:

@@ -66,9 +66,9 @@ def cookie_of(one: Realm) -> str:
 # --- what is seen --------------------------------------------------------------------------------------------------
 
 
-async def test_the_whole_way_in_and_out(sqlite_url: str) -> None:
+async def test_the_whole_way_in_and_out(database_url: str) -> None:
     """Somebody signs in at the door itself, is known there, and is nobody after signing out."""
-    async with realm(sqlite_url) as one:
+    async with realm(database_url) as one:
         app = EasyAuth(showing_wsgi, config=one.settings)
         with wsgi_serving(app) as port:
             browser = await replace(one, port=port).signed_in("john")
