@@ -33,7 +33,7 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
 
     def median(self, name: str) -> float:
         """Give the median of a measurement."""
-        return statistics.median(measured[name] for measured in self.rounds)
+        return statistics.median(measured[name] for measured in self.rounds if name in measured)
 
     def shares(self, mark: Mark) -> list[float]:
         """Give what counts for a mark in each round, nothing where it could not be measured."""
@@ -57,7 +57,7 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
         yield "| measured | median | least to greatest |"
         yield "|---|---|---|"
         for name in self.names():
-            values = [measured[name] for measured in self.rounds]
+            values = [measured[name] for measured in self.rounds if name in measured]
             yield f"| {name} | {self.median(name):.4g} | {min(values):.4g} to {max(values):.4g} |"
         yield ""
         yield "| must be reached | measured (least to greatest) | bound | aim |"

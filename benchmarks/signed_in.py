@@ -26,7 +26,7 @@ _CONFIG = """
 listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:{admin}"
 public_url = "http://{host}"
-trusted_proxies = ["127.0.0.1/32"]
+trusted_proxies = [{trusted}]
 access_log = false
 workers = {workers}
 
@@ -81,6 +81,7 @@ class Setting:
             "admin": self.port + 1,
             "host": HOST,
             "url": self.url,
+            "trusted": '"127.0.0.1/32"' if self.upstream is None else "",
             "workers": self.workers,
             "enabled": str(self.enabled).lower(),
             "app": app,
@@ -151,6 +152,11 @@ def browser_request(cookie: str, path: str = "/") -> bytes:
     """Write a GET as a browser does: 16 headers, about 2.2 KB with its cookies."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in browser_headers(cookie).items())
     return f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+def brief_request(cookie: str) -> bytes:
+    """Write a GET with the session cookie and nothing else."""
+    return f"GET / HTTP/1.1\r\nHost: {HOST}\r\nCookie: {COOKIE}={cookie}\r\n\r\n".encode()
 
 
 def check_request(cookie: str) -> bytes:
