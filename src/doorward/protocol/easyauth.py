@@ -29,7 +29,7 @@ _SESSION = SESSION_COOKIE.encode()
 _CHUNK = re.compile(rb"(?:^|;)[ \t]*AppServiceAuthSession(|[1-9][0-9]{0,3})[ \t]*=[ \t]*([^;]*)")
 _CHUNK_BEHIND_NAME = re.compile(rb"(|[1-9][0-9]{0,3})[ \t]*=[ \t]*([^;]*)")
 _OWN_COOKIE = re.compile(rb"AppServiceAuthSession.*|Nonce(?:[0-9._-].*)?|RedirectCount", re.IGNORECASE | re.DOTALL)
-_MAYBE_OWN = (b"appserviceauthsession", b"nonce", b"redirectcount")
+_OWN_BEGIN = frozenset({b"appse", b"nonce", b"redir"})
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1, cookie-octet
 
 _FORGEABLE = (b"x-ms-client-principal", b"x-ms-token-")
@@ -105,8 +105,8 @@ def _without_own_cookies(header: Header) -> tuple[Header, ...]:
 
 
 def _is_own_cookie(pair: bytes) -> bool:
-    name = pair.partition(b"=")[0].strip()
-    return name.lower().startswith(_MAYBE_OWN) and _OWN_COOKIE.fullmatch(name) is not None
+    name = pair.lstrip()
+    return name[:5].lower() in _OWN_BEGIN and _OWN_COOKIE.fullmatch(name.partition(b"=")[0].rstrip()) is not None
 
 
 # --- cookies -----------------------------------------------------------------------------------------------------

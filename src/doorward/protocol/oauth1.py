@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from oauthlib.oauth1 import Client
-from oauthlib.oauth1.rfc5849 import signature
-
 from doorward.protocol.parameter_message import ParameterMessage
 from doorward.protocol.parameters import BadMessage, Pairs, refuse_repeated, write_parameters
 
@@ -88,6 +85,8 @@ def sign(
     `nonce` must be new for each request, `timestamp` is in seconds. The query of `url` and the parameters of `form`,
     which is sent as the body, are signed with it.
     """
+    from oauthlib.oauth1 import Client  # noqa: PLC0415  X alone needs it, and a start need not wait for it
+
     held = token or Token()
     make: Any = Client  # typed narrower than what it takes
     client = make(
@@ -141,6 +140,9 @@ def is_signed(
     if any(name.startswith("oauth_") for name, _ in (*query, *form)):
         return False  # one parameter in two places could be read as two different ones
     signed = [(name, value) for name, value in given.items() if name != "oauth_signature"]
+    from oauthlib.oauth1 import Client  # noqa: PLC0415  as above
+    from oauthlib.oauth1.rfc5849 import signature  # noqa: PLC0415  as above
+
     rules: Any = signature  # its types are partly unknown
     base = rules.signature_base_string(
         method, rules.base_string_uri(url), rules.normalize_parameters([*query, *form, *signed])
