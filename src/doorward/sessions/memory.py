@@ -20,9 +20,9 @@ from doorward.identity.admission import Recognised
 from doorward.sessions.session import Caller
 
 MOST_CALLERS = 200_000
-MOST_BYTES = 256 << 20
+MOST_BYTES = 88 << 20
 LONGEST_LINE = 4096
-MOST_LINE_BYTES = 32 << 20
+MOST_LINE_BYTES = 24 << 20
 _OVERHEAD = 1024
 _LINE_OVERHEAD = 256
 
