@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from doorward.emulator.settings import SECRETS, clients_of, dev_sites, settings_of
+from doorward.providers import ALL
 from tests.emulator.relying import RelyingParty
 
 BASE = "http://127.0.0.1:8082"
@@ -13,8 +14,9 @@ def registrations() -> dict[str, dict[str, Any]]:
     tree: Any = settings_of(BASE)["auth"]
     providers = tree["identityProviders"]
     custom = {name: one["registration"] for name, one in providers["customOpenIdConnectProviders"].items()}
-    names = {"aad": "azureActiveDirectory", "google": "google", "github": "gitHub"}
-    return custom | {alias: providers[name]["registration"] for alias, name in names.items()}
+    names = {spec.tree_key: alias for alias, spec in ALL.items()}
+    assert providers.keys() == {*names, "customOpenIdConnectProviders"}
+    return custom | {alias: providers[name]["registration"] for name, alias in names.items()}
 
 
 def test_every_provider_of_the_tree_is_registered_at_the_emulator() -> None:
@@ -22,10 +24,10 @@ def test_every_provider_of_the_tree_is_registered_at_the_emulator() -> None:
     clients = {client.provider: client for client in clients_of(dev_sites(8080))}
     assert clients.keys() >= registrations().keys()
     for alias, registration in registrations().items():
-        setting = (
-            registration.get("clientSecretSettingName") or registration["clientCredential"]["clientSecretSettingName"]
-        )
-        assert registration["clientId"] == clients[alias].client_id
+        spec = ALL.get(alias)
+        secret_key, id_key = (spec.secret_key, spec.client_id_key) if spec else ("clientSecretSettingName", "clientId")
+        setting = registration.get(secret_key) or registration["clientCredential"][secret_key]
+        assert registration[id_key] == clients[alias].client_id
         assert settings_of(BASE)["environment"][setting] == clients[alias].client_secret
         for host in ("127.0.0.1", "localhost"):
             assert clients[alias].may_return_to(f"http://{host}:8080/.auth/login/{alias}/callback")

@@ -97,3 +97,30 @@ def test_a_refreshed_token_of_another_person_is_not_believed(dev: Dev) -> None:
     (after,) = tab.ask("GET", f"{dev.site}/.auth/me").json()
     assert after["user_claims"] == before["user_claims"]
     assert after["id_token"] == before["id_token"]
+
+
+def test_the_page_says_how_it_was_decided(dev: Dev) -> None:
+    """In development: what came back, which checks passed, which one did not; and no code, token or cookie."""
+    tab = Tab()
+    page = dev.sign_in(tab, "aad", faults=["bad_c_hash"], target="/events").answer.text
+    for told in (
+        "code, id_token, state, session_state",
+        "the one on the way to /events",
+        "signature, claims, expiry, not before, issuer",
+        "code hash: c_hash belongs to the code",
+        "401 id_token_refused",
+        "none: no session has begun",
+    ):
+        assert told in page, told
+    assert "eyJ" not in page
+    assert not [value for value in tab.jars["127.0.0.1"].values() if value in page]
+
+
+def test_the_page_says_what_was_not_begun(dev: Dev) -> None:
+    """An answer that nobody waits for is told as that, and a refusal of the provider's in its words."""
+    landed = Tab().go(f"{dev.site}/.auth/login/github/callback?code=x&state=y")
+    assert landed.code == "sign_in_not_begun"
+    assert "0 sign-ins with this provider" in landed.answer.text
+    assert "none of them that is known" in landed.answer.text
+    declined = dev.sign_in(Tab(), "google", faults=["consent_denied"])
+    assert "access_denied" in declined.answer.text

@@ -2,7 +2,9 @@ import hashlib
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -77,3 +79,18 @@ def test_keys_are_not_shown() -> None:
     assert "Private" not in repr(proof) + repr(signer)
     with pytest.raises(ValueError, match="P-256"):
         SignedSecret.from_pem(pem(rsa_key()), team_id="TEAM", key_id="KEY")
+
+
+def test_the_public_keys_verify_what_the_private_ones_sign() -> None:
+    """Each as a JWK by the name that its signatures give it: a witness reads it, and finds nothing private there."""
+    proof = CertificateProof.from_pem(certificate_pem(rsa_key()), pem(rsa_key()))
+    team = SignedSecret.from_pem(pem(ec_key()), team_id="TEAM", key_id="KEY")
+    for jwk, token, algorithm in (
+        (proof.jwk(), proof.assertion("app", "https://login.example/token", NOW, "one"), "RS256"),
+        (team.jwk(), team.secret("app", "https://login.example/token", NOW), "ES256"),
+    ):
+        assert jwt.get_unverified_header(token)["kid"] == jwk["kid"]
+        assert not {"d", "p", "q", "k"} & jwk.keys()
+        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        audience = "https://login.example/token"
+        assert jwt.decode(token, jwt.PyJWK(jwk).key, algorithms=[algorithm], audience=audience, options=options)
