@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import flask
 import uvicorn
+from werkzeug.serving import WSGIRequestHandler as WerkzeugRequestHandler
 from werkzeug.serving import make_server
 
 from doorward.inbound.door import Asgi, Receive, Scope, Send
@@ -142,11 +143,15 @@ def flask_site() -> Wsgi:
     return site.wsgi_app
 
 
+class _Unlogged(WerkzeugRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
+        """Say nothing."""
+
+
 @contextmanager
 def werkzeug_serving(app: Any) -> Generator[int]:
     """Serve a WSGI application as Flask's own server does, a thread for each request; gives the port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    server.log = lambda *_: None  # type: ignore[method-assign]
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Unlogged)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

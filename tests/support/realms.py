@@ -114,7 +114,7 @@ class Realm:
     """A service at work, the provider behind it, and somebody who is signed in.
 
     `port` is the service's, `app_port` that of the application; `told` is what an application is told of who is signed
-    in, sorted, with lower-case names.
+    in, `told_of_bearer` of whose bearer comes, sorted, with lower-case names.
     """
 
     settings: Settings
@@ -124,6 +124,7 @@ class Realm:
     cookie: str = ""
     bearer: str = ""
     told: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    told_of_bearer: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     tls: bool = False
 
     async def exchange(self, sent: bytes) -> bytes:
@@ -219,11 +220,15 @@ async def _sign_in(one: Realm) -> None:
     browser = await one.signed_in()
     one.cookie = "Cookie: " + "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     one.bearer = f"Authorization: Bearer {one.bearer_of()}"
-    answer = Answer.read(await send_raw(one.port, request("GET", "/", one.cookie, MOZILLA, *OVER_TLS)))
-    assert answer.status == 200, answer
-    one.told = answer.told
+    one.told, one.told_of_bearer = [await _told(one, line) for line in (one.cookie, one.bearer)]
     principal = json.loads(b64decode(dict(one.told)["x-ms-client-principal"]))
     assert principal["auth_typ"] == "aad"
+
+
+async def _told(one: Realm, credential: str) -> list[tuple[str, str]]:
+    answer = Answer.read(await send_raw(one.port, request("GET", "/", credential, MOZILLA, *OVER_TLS)))
+    assert answer.status == 200, answer
+    return answer.told
 
 
 class DoorAtWork(Protocol):
