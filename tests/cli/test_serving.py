@@ -1,9 +1,9 @@
 from tests.cli.conftest import CommandLine
 
 
-def test_dev_has_no_gateway_yet(cli: CommandLine) -> None:
-    """`dev --app` is refused in words, and nothing is started or written."""
-    cli.refused("setting_not_in_release", "dev", "--app", "http://127.0.0.1:3000")
+def test_dev_takes_an_address_for_the_application(cli: CommandLine) -> None:
+    """`dev --app` with something that is no address is refused in words, and nothing is started or written."""
+    assert "--app: error: app.upstream" in cli.refused_settings("dev", "--app", "not an address").err
     assert list(cli.directory.iterdir()) == []
 
 
