@@ -318,3 +318,17 @@ async def test_it_answers_over_http_by_every_method(method: str, path: str) -> N
         answer = await listener.get(path, *lines, method=method, body=b"" if method in {"GET", "HEAD"} else b"body")
         assert (answer.status, answer.headers["x-ms-client-principal-name"]) == (200, "jane@contoso.com")
         assert (await listener.get("/.auth/checks", *lines, method=method)).status == 404
+
+
+def test_who_is_known_is_answered_at_once() -> None:
+    """Whoever memory can tell may pass gets the same answer without waiting; everybody else waits for `answer`."""
+    door = check()
+    reply = door.answer_at_once(question([*ORIGINAL, BROWSER, COOKIE]))
+    assert reply is not None
+    assert (reply.status, [header for header in reply.headers if header[0].startswith(b"X-MS-")]) == (
+        200,
+        list(JANE.headers),
+    )
+    assert door.answer_at_once(question([*ORIGINAL, BROWSER])) is None
+    assert door.answer_at_once(question([BROWSER, COOKIE])) is None
+    assert door.answer_at_once(question([*ORIGINAL, BROWSER, COOKIE], peer=STRANGER)) is None
