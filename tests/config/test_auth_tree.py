@@ -264,6 +264,7 @@ def test_a_secret_in_place_of_its_name_is_not_repeated(name: str) -> None:
          "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", "managed identity"),
         ("globalValidation.requireAuthentication", False, ""),
         ("httpSettings.forwardProxy.customHostHeaderName", "X-H", "Custom"),
+        ("httpSettings.forwardProxy.convention", "Custom", "customHostHeaderName"),
         ("platform.configFilePath", "/other.json", "auth.file"),
         ("identityProviders.openIdConnectProviders.contoso.registration.openIdConnectConfiguration.issuer",
          "https://x.example", "has no effect beside"),

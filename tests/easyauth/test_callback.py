@@ -416,6 +416,51 @@ async def test_front_and_back_channel_speak_of_one_person(sqlite_url: str) -> No
         assert_refused(await browser.bring(comeback), browser, 401, "id_token_refused")
 
 
+@pytest.mark.parametrize(
+    ("claims", "refused"),
+    [({"oid": "oid-mallory"}, True), ({"nonce": "0" * 32 + "_20270115080500"}, True), ({"nonce": None}, False)],
+)
+async def test_front_and_back_channel_speak_of_one_sign_in(
+    sqlite_url: str, claims: dict[str, object], *, refused: bool
+) -> None:
+    """The token endpoint's id_token names the same object, and our nonce where it names one."""
+    async with entrance(sqlite_url, "aad") as it:
+        browser = it.browser()
+        comeback = await begin(it, browser, oid="oid-jane")
+        it.provider.claims = claims
+        got = await browser.bring(comeback)
+        if refused:
+            assert_refused(got, browser, 401, "id_token_refused")
+        else:
+            assert browser.session
+
+
+async def test_a_code_that_was_asked_for_has_to_come(sqlite_url: str) -> None:
+    """An answer without the code that was asked for begins no session, since it would be one without tokens."""
+    async with entrance(sqlite_url, "aad") as it:
+        browser = it.browser()
+        comeback = await begin(it, browser)
+        assert_refused(await browser.bring(comeback.changed(code=None)), browser, 401, "callback_empty")
+        begun = await browser.get("/.auth/login/aad?response_type=id_token")
+        await browser.bring(it.provider.consent(begun.location))
+        assert browser.session
+
+
+@pytest.mark.parametrize("provider", EVERY)
+async def test_only_bearers_are_taken_from_a_token_endpoint(sqlite_url: str, provider: str) -> None:
+    """A token of a type that nobody here can use is none (RFC 6749 section 7.1)."""
+    async with entrance(sqlite_url, *EVERY) as it:
+        it.provider.tokens = {"token_type": "mac"}
+        browser = it.browser()
+        got = await browser.bring(await begin(it, browser, provider))
+        assert_refused(got, browser, 502, "provider_unavailable")
+        for token_type in ("bearer", "BEARER", None):
+            it.provider.tokens = {"token_type": token_type}
+            browser = it.browser()
+            await browser.bring(await begin(it, browser, provider))
+            assert browser.session
+
+
 @pytest.mark.parametrize("provider", EVERY)
 async def test_a_code_that_was_used_is_refused(sqlite_url: str, provider: str) -> None:
     """The provider's refusal of a code is a refusal of the sign-in."""

@@ -138,3 +138,11 @@ async def test_our_own_addresses_are_never_the_application_s() -> None:
 
 async def _read(_limit: int) -> bytes:
     return b""
+
+
+def test_what_is_own_is_told_by_its_path() -> None:
+    """A prefix covers what lies below it, and an address of its own covers itself alone."""
+    door = Door([], trust=TRUST, clock=SystemClock(), observe=ignore, envelopes={"": refuse})
+    site = Site(door=door, own_prefixes=("/.auth",), own_paths=frozenset({"/bye"}))
+    asked = ("/.auth", "/.auth/me", "/.authx", "/bye", "/bye/", "/bye/x", "/byebye", "/")
+    assert [path for path in asked if site.is_own(path)] == ["/.auth", "/.auth/me", "/bye"]

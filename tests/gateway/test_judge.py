@@ -94,6 +94,7 @@ def head(*lines: str, first: str = "GET / HTTP/1.1", host: str = "Host: a") -> b
         head(first="GET"),
         head(first="get / HTTP/1.1"),
         head(first="CONNECT a:443 HTTP/1.1"),
+        head(first="CONNECT /a HTTP/1.1"),
         head(first="OPTIONS * HTTP/1.1"),
         head(first="GET a HTTP/1.1"),
         head(first="GET ?a HTTP/1.1"),
@@ -271,3 +272,9 @@ def test_the_seeds_pass(raw: bytes) -> None:
     """What the spoiling begins with is a good request."""
     assert judge(raw).target
     assert re.match(rb"[A-Z]+ /", raw)
+
+
+@pytest.mark.parametrize("method", ["FOO", "PROPFIND", "REPORT", "VERSION-CONTROL", "GETS"])
+def test_a_method_of_anybody_is_passed_on(method: str) -> None:
+    """Which methods there are is the application's business (RFC 9110 section 9.1)."""
+    assert judge(head(first=f"{method} /a HTTP/1.1")).method == method

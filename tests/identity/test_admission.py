@@ -86,6 +86,15 @@ def test_actions_for_everybody_else(action: Action, method: str, agent: str) -> 
     assert told(decide(rules(action), visit(method, agent=agent), SITE, ANONYMOUS)) == expected
 
 
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_foreign_bearer_is_never_redirected(action: Action) -> None:
+    """Whoever brings somebody else's bearer gets 401 where nobody may pass without identity, a browser as well."""
+    expected = "anonymous" if action == "AllowAnonymous" else SIGN_IN_REQUIRED
+    foreign = Anonymous(brings_foreign=True)
+    assert told(decide(rules(action), visit(), SITE, foreign)) == expected
+    assert told(decide(rules(action), visit(path="/public/a"), SITE, foreign)) == "anonymous"
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"])
 def test_only_get_and_head_are_redirected(method: str) -> None:
     """A redirect would lose the body of anything else, so it is 401."""

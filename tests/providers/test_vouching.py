@@ -10,6 +10,7 @@ from doorward.providers import ALL, custom
 TENANT = "11111111-2222-4333-8444-5555aaaabbbb"
 ONE = f"https://login.microsoftonline.com/{TENANT}/v2.0"
 COMMON = "https://login.microsoftonline.com/common/v2.0"
+CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 JANE, OTHER = "jane@contoso.com", "ceo@contoso.com"
 V2: dict[str, object] = {"ver": "2.0", "preferred_username": JANE, "email": OTHER}
 V1: dict[str, object] = {"ver": "1.0", "upn": JANE, "unique_name": "x@y.example", "email": OTHER}
@@ -17,16 +18,23 @@ V1: dict[str, object] = {"ver": "1.0", "upn": JANE, "unique_name": "x@y.example"
 ROWS: list[tuple[str, str, dict[str, object], tuple[str, ...]]] = [
     ("aad", ONE, V2, (JANE, OTHER)),
     ("aad", TENANT, V2, (JANE, OTHER)),
-    ("aad", COMMON, V2, (JANE,)),
-    ("aad", COMMON.replace("common", "Organizations"), V2, (JANE,)),
-    ("aad", "", V2, (JANE,)),
-    ("aad", COMMON, {**V2, "xms_edov": True}, (JANE, OTHER)),
-    ("aad", COMMON, {**V2, "xms_edov": "1"}, (JANE, OTHER)),
-    ("aad", COMMON, {**V2, "xms_edov": False}, (JANE,)),
-    ("aad", COMMON, {**V2, "xms_edov": "yes"}, (JANE,)),
-    ("aad", COMMON, {**V2, "upn": OTHER}, (JANE,)),
-    ("aad", COMMON, V1, (JANE,)),
-    ("aad", COMMON, {"ver": "1.0", "unique_name": JANE}, (JANE,)),
+    ("aad", ONE, {**V2, "email_verified": False}, (JANE,)),
+    ("aad", ONE, {**V2, "email_verified": True}, (JANE, OTHER)),
+    ("aad", ONE, {**V2, "xms_edov": False}, (JANE,)),
+    ("aad", ONE, {**V2, "xms_edov": "yes"}, (JANE,)),
+    ("aad", ONE, {**V2, "xms_edov": True, "email_verified": False}, (JANE,)),
+    ("aad", ONE, {**V2, "upn": OTHER, "email": None}, (JANE,)),
+    ("aad", ONE, {"ver": "1.0", "unique_name": JANE}, (JANE,)),
+    ("aad", COMMON, V2, ()),
+    ("aad", COMMON.replace("common", "Organizations"), V2, ()),
+    ("aad", "", V2, ()),
+    ("aad", COMMON, {**V2, "xms_edov": True}, (OTHER,)),
+    ("aad", COMMON, {**V2, "xms_edov": "1"}, (OTHER,)),
+    ("aad", COMMON, {**V2, "xms_edov": False}, ()),
+    ("aad", COMMON, {**V2, "xms_edov": "yes"}, ()),
+    ("aad", COMMON, V1, ()),
+    ("aad", COMMON, {**V2, "tid": CONSUMERS}, (JANE, OTHER)),
+    ("aad", COMMON, {**V2, "tid": CONSUMERS, "email_verified": False}, (JANE,)),
     ("aad", ONE, {"ver": "2.0", "preferred_username": JANE, "email": JANE}, (JANE,)),
     ("aad", ONE, {"ver": "2.0", "oid": "o"}, ()),
     ("google", "", {"email": JANE, "email_verified": True}, (JANE,)),

@@ -253,13 +253,25 @@ async def test_a_form_that_nobody_takes_is_refused(one: Replica, platform: Token
     assert platform.asked == 0
 
 
+@pytest.mark.parametrize("gap", ["\t", "  ", " \t ", "\x0b", "\x0c"])
+async def test_a_bearer_may_stand_behind_any_white_space(one: Replica, platform: Tokens, gap: str) -> None:
+    """What an application may take for a bearer is looked at as one, whatever stands behind the scheme."""
+    assert row_of(await both(one, ("Authorization", f"bearer{gap}a.b.c"))) is INVALID_BEARER
+    assert via(await both(one, ("Authorization", f"Bearer{gap}{PLATFORM}")))[1] == "jane@contoso.com"
+    assert isinstance((await both(one, ("Authorization", f"Bearers{gap}a.b.c"))).credential, Anonymous)
+    assert platform.asked == 1
+
+
 async def test_foreign_bearers_may_pass(one: Replica, platform: Tokens) -> None:
     """With the setting, a bearer of neither form is handed on without identity; all others are judged as ever."""
     cookie, session = await one.desk.start(person(), NOW, with_token=True)
     one.bearers = Bearers(provider=one.bearers.provider, platform=one.bearers.platform, passes_foreign=True)
     for foreign in ("opaque", "a.b", "a.b.c.d", "", "0a" * 31):
-        assert isinstance((await both(one, bearer(foreign))).credential, Anonymous)
-        assert isinstance((await both(one, bearer(foreign), cookie_of(cookie))).credential, Anonymous)
+        for headers in ((bearer(foreign),), (bearer(foreign), cookie_of(cookie))):
+            assert (await both(one, *headers)).credential == Anonymous(brings_foreign=True)
+            known = one.gate.recognise_now(visit(*headers))
+            assert known is not None
+            assert known.credential == Anonymous(brings_foreign=True)
         token = one.tokens.write(session, SITE, NOW)
         assert via(await both(one, bearer(foreign), zumo(token))) == (Via.SESSION_TOKEN, "jane@contoso.com")
         assert row_of(await both(one, bearer(foreign), zumo("x"))).status == 401

@@ -165,6 +165,9 @@ def _host_header(values: TreeValues) -> str:
     if values.text(*proto) not in {"", "x-forwarded-proto"}:
         fix = "Have the proxy send X-Forwarded-Proto."
         values.warn(SETTING_WITHOUT_EFFECT, proto, "is not read: X-Forwarded-Proto names the scheme here", fix)
+    if not values.text(*host):
+        what, fix = "has no effect without a header that names the host", "Add customHostHeaderName."
+        values.warn(SETTING_WITHOUT_EFFECT, (*_PROXY, "convention"), what, fix)
     return values.text(*host) or "host"
 
 

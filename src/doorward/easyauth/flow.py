@@ -31,11 +31,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """Where to send the browser; the request token of OAuth 1.0a, with its secret, is kept until it is back."""
+    """Where to send the browser; the request token of OAuth 1.0a, with its secret, is kept until it is back.
+
+    `asks_code` says that the answer has to bring a code.
+    """
 
     address: str = field(repr=False)
     oauth_token: str = field(default="", repr=False)
     oauth_token_secret: str = field(default="", repr=False)
+    asks_code: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

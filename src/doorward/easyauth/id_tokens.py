@@ -16,7 +16,7 @@ from doorward.config.auth_plan import ProviderPlan
 from doorward.identity.person import Identity
 from doorward.keys.provider_keys import ProviderKeys
 from doorward.keys.signing_keys import find_signing_keys
-from doorward.protocol.id_token import IdTokenRules, verify_id_token
+from doorward.protocol.id_token import SUBJECT, IdTokenRules, verify_id_token
 from doorward.protocol.jose import BEARER_TYPES, ID_TOKEN_TYPES, read_compact
 from doorward.protocol.logout_token import LOGOUT_TYPES, LogoutToken, read_logout_token
 from doorward.protocol.oauth2 import AuthorizationResponse, TokenResponse
@@ -32,13 +32,15 @@ class Tie:
     """What an id_token must belong to; None where there is nothing to compare.
 
     `nonce` is the sign-in's, `code` the one that came beside it by the browser, `access_token` the one that came beside
-    it from the token endpoint, `subject` the person that is known already.
+    it from the token endpoint, `subject` the person that is known already. `principal` is what the provider's
+    `principal_field` says of that person, such as `oid` at aad, whose `sub` is another for each application.
     """
 
     nonce: str | None = field(default=None, repr=False)
     code: str | None = field(default=None, repr=False)
     access_token: str | None = field(default=None, repr=False)
     subject: str | None = None
+    principal: str | None = None
 
 
 class IdTokens:
@@ -97,7 +99,9 @@ class IdTokens:
                 key_may_sign=spec.key_rule(issuer, twins),
                 **own,
             )
-            return verify_id_token(token, keys, rules, self._clock.now())
+            claims = verify_id_token(token, keys, rules, self._clock.now())
+            _check_principal(spec.principal_field, claims, tie.principal)
+            return claims
         except TokenRefused as refused:
             raise _refusal(plan, refused) from refused
 
@@ -108,7 +112,8 @@ class IdTokens:
         held = identity.tokens.id_token or ""
         if not granted.id_token or not plan.spec.id_token_signed:
             return held
-        tie = Tie(access_token=granted.access_token, subject=identity.subject)
+        known = identity.principal_id if identity.principal_id != identity.subject else None
+        tie = Tie(access_token=granted.access_token, subject=identity.subject, principal=known)
         try:
             await self.verify(plan, endpoints, granted.id_token, tie)
         except DoorwardError:
@@ -137,6 +142,11 @@ def hold_to_issuer(plan: ProviderPlan, endpoints: Endpoints, response: Authoriza
     named = response.iss
     if named and plan.spec.id_token_signed and not plan.spec.issuer_from_document and named != endpoints.issuer:
         raise DoorwardError(ID_TOKEN_REFUSED, provider=plan.name, check="issuer", reason="iss is another issuer")
+
+
+def _check_principal(field_name: str, claims: VerifiedClaims, principal: str | None) -> None:
+    if field_name and principal is not None and claims.get(field_name) != principal:
+        raise TokenRefused(SUBJECT, f"{field_name} differs from that of the session")
 
 
 def _refusal(plan: ProviderPlan, refused: TokenRefused) -> DoorwardError:

@@ -147,6 +147,7 @@ class SignIn:
             code_challenge=ending.code_challenge,
             oauth_token=begun.oauth_token,
             oauth_token_secret=begun.oauth_token_secret,
+            asks_code=begun.asks_code,
         )
         has_tab = _shows_in_a_tab(visit, cause)
         cookies = (*parts.nonces.cookies(pending, visit.raw_headers, https=https, has_tab=has_tab), *counted)

@@ -16,7 +16,7 @@ from doorward.base.entropy import Entropy
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals_easyauth import PROVIDER_UNAVAILABLE, REFRESH_REFUSED
 from doorward.base.refusals_sign_in import CODE_REFUSED, NOBODY_KNOWN
-from doorward.base.text import cleaned
+from doorward.base.text import ascii_lower, cleaned
 from doorward.config.auth_plan import ProviderPlan
 from doorward.easyauth.client_proof import ClientProofs
 from doorward.identity.person import Identity, ProviderTokens, ticks
@@ -120,6 +120,9 @@ class ProviderCalls:
             raise unavailable(plan, f"status {answer.status}: {error}", host) from error
         if answer.status // 100 != 2 and isinstance(granted, TokenResponse):
             raise unavailable(plan, f"status {answer.status} with tokens", host)
+        if isinstance(granted, TokenResponse) and ascii_lower(granted.token_type) not in {"", "bearer"}:
+            # Other types are used in other ways (RFC 6749 section 7.1), which nobody here knows.
+            raise unavailable(plan, f"token_type {cleaned(granted.token_type, 64)}", host)
         return granted
 
     def tokens(self, granted: TokenResponse | None, *, id_token: str) -> ProviderTokens:

@@ -11,9 +11,9 @@ import msgspec
 
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals_easyauth import NO_REFRESH_TOKEN, REFRESH_NOT_SUPPORTED
-from doorward.base.refusals_sign_in import CALLBACK_EMPTY, NOBODY_KNOWN, SIGN_IN_MALFORMED
+from doorward.base.refusals_sign_in import CALLBACK_EMPTY, ID_TOKEN_REFUSED, NOBODY_KNOWN, SIGN_IN_MALFORMED
 from doorward.config.auth_plan import ProviderPlan
-from doorward.easyauth.authorize import authorization_address
+from doorward.easyauth.authorize import authorization_address, authorization_request
 from doorward.easyauth.flow import Ask, Begun, SignedIn
 from doorward.easyauth.id_tokens import IdTokens, Tie, counts_in_front, hold_to_issuer
 from doorward.easyauth.provider_calls import ClientParts, ProviderCalls
@@ -39,7 +39,9 @@ class OAuth2Flow:
         """Say where to send the browser (`flow.Flow.begin`)."""
         endpoints = await self._parts.discovery.endpoints(plan)
         try:
-            return Begun(address=authorization_address(plan, endpoints.authorization_endpoint, ask))
+            asks_code = "code" in authorization_request(plan, ask).response_type.split(" ")
+            address = authorization_address(plan, endpoints.authorization_endpoint, ask)
+            return Begun(address=address, asks_code=asks_code)
         except BadMessage as error:
             raise DoorwardError(SIGN_IN_MALFORMED, reason=str(error)) from error
 
@@ -59,6 +61,8 @@ class OAuth2Flow:
         hold_to_issuer(plan, endpoints, response)
         nonce = None if pending is None or plan.spec.nonce_in_state else pending.nonce
         front, granted = None, None
+        if pending is not None and pending.asks_code and not response.code:
+            raise DoorwardError(CALLBACK_EMPTY, provider=plan.name, reason="a code was asked for, and none came")
         if counts_in_front(plan, response):
             tie = Tie(nonce=nonce, code=response.code or None)
             front = await self._id_tokens.verify(plan, endpoints, response.id_token, tie)
@@ -124,9 +128,20 @@ class OAuth2Flow:
                 raise DoorwardError(NOBODY_KNOWN, provider=plan.name, reason="the token endpoint gave no id_token")
             return front
         subject = None if front is None else front.required_text("sub")
-        tie = Tie(nonce=nonce if front is None else None, access_token=granted.access_token, subject=subject)
+        principal = None if front is None else _text(front.get(plan.spec.principal_field))
+        tie = Tie(
+            nonce=nonce if front is None else None,
+            access_token=granted.access_token,
+            subject=subject,
+            principal=principal,
+        )
         back = await self._id_tokens.verify(plan, endpoints, granted.id_token, tie)
-        return back if front is None else front
+        if front is None:
+            return back
+        if nonce is not None and back.get("nonce", nonce) != nonce:
+            reason = "the token endpoint's id_token is of another sign-in"
+            raise DoorwardError(ID_TOKEN_REFUSED, provider=plan.name, check="nonce", reason=reason)
+        return front
 
 
 def _id_token_in(plan: ProviderPlan, granted: TokenResponse | None) -> str:

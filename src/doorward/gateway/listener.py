@@ -23,18 +23,21 @@ from doorward.inbound.door import Door
 class Site:
     """What answers: the rooms of this process at their own addresses, and the application at all others, if any.
 
-    `own_prefixes` are paths without trailing slash, each of which covers itself and everything below it.
+    `own_prefixes` are paths without trailing slash, each of which covers itself and everything below it; `own_paths`
+    cover themselves alone.
     """
 
     door: Door
     app: AppDoor | None = None
     own_prefixes: tuple[str, ...] = ()
+    own_paths: frozenset[str] = frozenset()
 
     def is_own(self, path: str) -> bool:
         """Say whether a path is one of the rooms'."""
         if not path.startswith(self.own_prefixes):
-            return False
-        return any(path.startswith(prefix) and path[len(prefix) :][:1] in {"", "/"} for prefix in self.own_prefixes)
+            return path in self.own_paths
+        below = any(path.startswith(prefix) and path[len(prefix) :][:1] in {"", "/"} for prefix in self.own_prefixes)
+        return below or path in self.own_paths
 
 
 @final

@@ -82,7 +82,8 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     app = None
     if sign_in is not None and settings.app.upstream:
         app = _app_door(back, settings, sign_in.porter, outside, observe)
-    site = Site(door=door, app=app, own_prefixes=_own_prefixes(settings))
+    own_paths = frozenset({plan.logout_path} if plan is not None and plan.enabled else ())
+    site = Site(door=door, app=app, own_prefixes=_own_prefixes(settings), own_paths=own_paths)
     return Front(site=site, login=login, failures=failures, sign_in=sign_in)
 
 
@@ -111,7 +112,7 @@ def _own_prefixes(settings: Settings) -> tuple[str, ...]:
     if settings.token_service.enabled:
         ours += [envelope.PREFIX, metadata.PATH]
     if plan is not None:
-        ours += [plan.api_prefix, *([plan.logout_path] if plan.enabled else [])]
+        ours.append(plan.api_prefix)
     if plan is not None and plan.enabled and plan.scopes_of_metadata is not None:
         ours.append(METADATA_PATH)
     return tuple(ours)

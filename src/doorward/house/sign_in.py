@@ -29,7 +29,6 @@ from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site
 from doorward.identity.admission import AdmissionRules
-from doorward.identity.policy import GuestList
 from doorward.identity.visit import Trust
 from doorward.inbound.door import Refuse, Route
 from doorward.providers.spec import Kind
@@ -80,10 +79,8 @@ def build_sign_in(
     presenter = _presenter(settings, plan)
     desk = _desk(back, settings, plan, presenter)
     tokens = SessionTokens(back.secrets.session_token_key(), trust.sites, hide_deprecated_sid=plan.hide_deprecated_sid)
-    guests = guests_of(settings.easyauth)
-    bearers = _bearers(back, settings, plan, presenter, desk, guests, office)
-    site_of = trust.site if len(trust.sites) > 1 else None
-    gate = Gate(desk, tokens, presenter, back.clock, bearers, site_of)
+    bearers = _bearers(back, settings, plan, presenter, desk, office)
+    gate = Gate(desk, tokens, presenter, back.clock, bearers, trust.site if len(trust.sites) > 1 else None)
     client = _client_parts(back, settings, plan)
     parts = Parts(
         plan=plan,
@@ -96,13 +93,12 @@ def build_sign_in(
         gate=gate,
         tokens=tokens,
         codes=_codes(back, plan),
-        judge=judge_of(guests, checks_application=False),
+        judge=judge_of(guests_of(settings.easyauth), checks_application=False),
         records=SignInRecords(back.store, back.clock, count_dropped),
         explains=explains,
     )
 
-    asking = asking_providers(parts)
-    flights = Flights(desk, back.store, back.clock, back.entropy, asking, common_time=back.common_time)
+    flights = _flights(back, parts)
     sign_in, challenge = SignIn(parts), challenges_of(plan)
     porter = Porter(
         admission_rules(settings, plan),
@@ -113,14 +109,19 @@ def build_sign_in(
         api_prefix=plan.api_prefix,
         explains=explains,
     )
-    checks = Check(porter, trust, api_prefix=plan.api_prefix).routes()
+    further = _further(back, settings, parts, client, flights)
     return SignInDoors(
-        routes=[*api.routes(parts, sign_in, _further(back, settings, parts, client, flights)), *checks],
+        routes=[*api.routes(parts, sign_in, further), *Check(porter, trust, api_prefix=plan.api_prefix).routes()],
         envelopes=api.envelopes(plan, https_site(settings), lambda visit: challenge(visit, trust.site(visit))),
         porter=porter,
         flights=flights,
         notices=desk.notices,
     )
+
+
+def _flights(back: BackOffice, parts: Parts) -> Flights:
+    asking = asking_providers(parts)
+    return Flights(parts.desk, back.store, back.clock, back.entropy, asking, common_time=back.common_time)
 
 
 def _further(back: BackOffice, settings: Settings, parts: Parts, client: ClientParts, flights: Flights) -> list[Route]:
@@ -209,14 +210,13 @@ def _bearers(
     plan: AuthPlan,
     presenter: Presenter,
     desk: SessionDesk,
-    guests: GuestList,
     office: TokenOffice | None,
 ) -> Bearers:
     of_providers = ProviderBearers(
         plan,
         endpoints=back.discovery.endpoints,
         keys=back.provider_keys,
-        judge=judge_of(guests, checks_application=True),
+        judge=judge_of(guests_of(settings.easyauth), checks_application=True),
         presenter=presenter,
         clock=back.clock,
         profile=settings.easyauth.profile,

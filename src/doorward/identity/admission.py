@@ -43,7 +43,13 @@ class Allow:
 @final
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """No credential of ours came with the request, or a cookie that says nothing (any more)."""
+    """No credential of ours came with the request, or a cookie that says nothing (any more).
+
+    `brings_foreign` tells of a bearer that is somebody else's: its sender is a program, and follows no redirect to a
+    sign-in.
+    """
+
+    brings_foreign: bool = False
 
 
 @final
@@ -134,6 +140,9 @@ LET_IN = Allow(principal=None, rule="unauthenticatedClientAction AllowAnonymous"
 _FORBIDDEN = Deny(row=ACCESS_FORBIDDEN, rule="unauthenticatedClientAction Return403", facts={})
 # The row of every other 404: what is hidden looks as if it were not there.
 _HIDDEN = Deny(row=NOT_FOUND, rule="unauthenticatedClientAction Return404", facts={})
+FOREIGN = Challenge(
+    redirect=False, provider=None, row=SIGN_IN_REQUIRED, rule="a foreign bearer (easyauth.foreign_bearers)"
+)
 BAD_CREDENTIAL = "a credential that does not pass"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -159,7 +168,8 @@ def decide(rules: AdmissionRules, visit: Visit, site: str, credential: Credentia
         case Bad():
             return Deny(row=credential.row, rule=BAD_CREDENTIAL, facts=credential.facts)
         case Anonymous():
-            return _decide_anonymous(rules, visit)
+            decision = _decide_anonymous(rules, visit)
+            return FOREIGN if credential.brings_foreign and not isinstance(decision, Allow) else decision
 
 
 def _decide_anonymous(rules: AdmissionRules, visit: Visit) -> Decision:

@@ -13,7 +13,7 @@ from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
 from doorward.protocol.jose import ProviderKey
 from doorward.providers.aad import CONSUMER_TENANT, TENANT_MARK, Authority, Signer, may_speak_for
 from doorward.providers.spec import Endpoints, ProviderSpec
-from doorward.providers.vouching import Raw, addresses
+from doorward.providers.vouching import Raw, addresses, is_true
 
 _ISSUERS_V1 = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
 _MANY = frozenset({"common", "organizations", "consumers"})
@@ -75,16 +75,25 @@ def twins_at(issuer: str, keys: str) -> str:
 
 
 def vouched_emails(raw: Raw, configured: str) -> tuple[str, ...]:
-    """Give the user's login name, and the `email` claim where Entra verified it or the registration is of one tenant.
+    """Give the addresses of somebody in a tenant that was chosen, or what Entra itself verified.
 
-    In a tenant of one's own anybody can write any address into `email` (token-exchange reference 2.9); with an
-    `openIdIssuer` of many tenants it counts only with `xms_edov`.
+    Who has a tenant of their own can write any address into `email` there, and nobody asked us to believe that
+    tenant's login names (token-exchange reference 2.9): of many tenants `email` counts only with `xms_edov`. Of a
+    chosen tenant, and of the one of personal accounts, whose names Microsoft gives out, the login name counts, and
+    `email` unless it is said not to be verified.
     """
     usernames = ("upn", "unique_name") if raw.get("ver") == "1.0" else ("preferred_username",)
     username = next((raw[name] for name in usernames if name in raw), None)
     is_one_tenant = bool(configured) and _MANY.isdisjoint(configured.lower().split("/"))
-    is_verified = raw.get("xms_edov") in (True, "1", "true")
-    return addresses(username, raw.get("email") if is_one_tenant or is_verified else None)
+    email = raw.get("email")
+    if not is_one_tenant and guid(raw.get("tid")) != CONSUMER_TENANT:
+        return addresses(email) if _is_verified(raw) else ()
+    is_denied = ("xms_edov" in raw and not _is_verified(raw)) or not is_true(raw.get("email_verified", True))
+    return addresses(username, None if is_denied else email)
+
+
+def _is_verified(raw: Raw) -> bool:
+    return raw.get("xms_edov") in (True, "1", "true")
 
 
 SPEC = ProviderSpec(

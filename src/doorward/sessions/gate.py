@@ -31,6 +31,7 @@ BearerCheck: TypeAlias = Callable[[str], Awaitable[Caller]]
 SiteOf: TypeAlias = Callable[[Visit], str]
 
 ANONYMOUS = Caller(credential=Anonymous())
+FOREIGN = Caller(credential=Anonymous(brings_foreign=True))
 _CREDENTIALS = frozenset({b"cookie", b"authorization", SESSION_TOKEN})
 _THREE_PARTS = re.compile(rb"[^.]*\.[^.]*\.[^.]*")
 _PLATFORM_TOKEN = re.compile(rb"[0-9a-f]{64}", re.IGNORECASE)
@@ -50,8 +51,11 @@ class Bearers:
     passes_foreign: bool = False
 
 
-_Shown: TypeAlias = tuple[bytes | None, bytes | None, str | None]
-"""The credentials of a request: session token, bearer, cookie. A plain tuple, since one is made for each request."""
+_Shown: TypeAlias = tuple[bytes | None, bytes | None, str | None, Caller]
+"""The credentials of a request: session token, bearer, cookie, and who it is without any of them.
+
+A plain tuple, since one is made for each request.
+"""
 
 
 class Gate:
@@ -103,9 +107,9 @@ class Gate:
             shown = self._look(visit)
         except DoorwardError as refusal:
             return _refused(refusal)
-        token, bearer, cookie = shown
+        token, bearer, cookie, nobody = shown
         if token is None and bearer is None:
-            return ANONYMOUS if cookie is None else self._known_by_cookie(cookie, line)
+            return nobody if cookie is None else self._known_by_cookie(cookie, line)
         known = None if bearer is None else self._known_bearer(bearer)
         if token is None or (bearer is not None and known is None):
             return known
@@ -147,7 +151,7 @@ class Gate:
 
     async def _ask(self, visit: Visit) -> Caller:
         try:
-            token, bearer, cookie = self._look(visit)
+            token, bearer, cookie, nobody = self._look(visit)
             caller = None if bearer is None else await self._by_bearer(bearer)
             if token is not None:
                 return await self._by_session_token(token)
@@ -157,11 +161,11 @@ class Gate:
             return _refused(refusal)
         if caller is None and cookie is not None:
             caller = await self._desk.find_caller(cookie)
-        return ANONYMOUS if caller is None else caller
+        return nobody if caller is None else caller
 
     async def _ask_late(self, visit: Visit) -> Caller:
         try:
-            token, bearer, cookie = self._look(visit)
+            token, bearer, cookie, nobody = self._look(visit)
             caller = None if bearer is None else await self._by_bearer(bearer)
             if token is not None:
                 return await self._read_session_token(token, self._desk.rules.extension)
@@ -173,7 +177,7 @@ class Gate:
             return caller
         session = None if cookie is None else await self._desk.find_late(cookie)
         if session is None:
-            return ANONYMOUS
+            return nobody
         return Caller(credential=Recognised(via=Via.COOKIE, principal=session.principal), session=session)
 
     async def _by_session_token(self, token: bytes) -> Caller:
@@ -232,8 +236,8 @@ class Gate:
         token = tokens[0].strip() if tokens else None
         if bearer is not None and self._is_foreign(bearer):
             # It is not for us: the request goes on as it came, and a cookie lends it no identity.
-            return token, None, None
-        return token, bearer, session_cookie_value(visit.raw_headers) if has_cookies else None
+            return token, None, None, FOREIGN
+        return token, bearer, session_cookie_value(visit.raw_headers) if has_cookies else None, ANONYMOUS
 
     def _is_foreign(self, bearer: bytes) -> bool:
         return (
@@ -256,8 +260,10 @@ def _only_cookies(visit: Visit) -> bytes | None:
 
 def _bearer(authorization: bytes) -> bytes | None:
     """Give the credentials of the scheme Bearer (RFC 6750 section 2.1), None for every other scheme."""
-    scheme, _, credentials = authorization.strip().partition(b" ")
-    return credentials.strip() if scheme.lower() == b"bearer" else None
+    parts = authorization.split(None, 1)  # other readers take any white space for the space
+    if not parts or parts[0].lower() != b"bearer":
+        return None
+    return parts[1].strip() if len(parts) > 1 else b""
 
 
 def _refused(refusal: DoorwardError) -> Caller:

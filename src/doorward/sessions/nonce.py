@@ -46,7 +46,7 @@ class PendingSignIn(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     `target` is where it goes afterwards, as it was judged at the beginning. `completion_type` and `completion_origin`
     are those of popup sign-ins, `code_challenge` that of a native app, `oauth_token` the request token of OAuth 1.0a
     with `oauth_token_secret`, which the sealed cookie alone keeps. `redirect_uri` is the address that the provider was
-    told to come back to.
+    told to come back to, `asks_code` says that it was asked for a code.
     """
 
     nonce: str
@@ -60,6 +60,7 @@ class PendingSignIn(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     code_challenge_method: str = ""
     oauth_token: str = ""
     oauth_token_secret: str = ""
+    asks_code: bool = False
 
     @property
     def expires_at(self) -> float:
