@@ -87,6 +87,15 @@ def test_what_a_browser_sees(dev: Dev, provider: str, fault: str) -> None:
         assert f"refresh {refreshed.answer.status_code} {refreshed.code}" == expected
 
 
+@pytest.mark.parametrize("provider", TABLE)
+def test_what_the_page_offers(dev: Dev, provider: str) -> None:
+    """Every fault of an answer, and those of an id_token where the provider has one; boxes are named after them."""
+    page = dev.sign_in(Tab(), provider, person="").answer.text
+    has_id_tokens = provider in {"aad", "google", "contoso", "apple"}
+    offered = {fault for fault in FAULTS if f'name="fault.{fault}"' in page}
+    assert offered == (set(FAULTS) if has_id_tokens else set(FAULTS) - set(ID_TOKEN_FAULTS))
+
+
 def test_a_refreshed_token_of_another_person_is_not_believed(dev: Dev) -> None:
     """The claims stay those of the person who signed in, and the new access token comes all the same or not at all."""
     tab = Tab()

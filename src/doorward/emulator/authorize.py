@@ -206,6 +206,7 @@ def _page(entry: _Entry, signed_in: list[SignedIn]) -> Reply:
         scopes=request.scope,
         hint=request.login_hint,
         domain=_domain_asked_for(request),
+        has_id_tokens=provider.has_id_tokens,
         may_enter=lambda person: _may_enter(entry, person),
     )
     return offer_page(offer, signed_in)

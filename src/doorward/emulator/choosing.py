@@ -31,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the page shows: for whom, where its form goes, and which people come first or not at all."""
+    """What the page shows: for whom, where its form goes, which people come first or not at all, what may go wrong."""
 
     stage: Stage
     provider: str
@@ -42,6 +42,7 @@ class Offer:
     scopes: str = ""
     hint: str = ""
     domain: str = ""
+    has_id_tokens: bool = True
     may_enter: Callable[[Person], bool] = lambda _: True
 
 
@@ -77,7 +78,10 @@ def offer_page(offer: Offer, signed_in: list[SignedIn]) -> Reply:
         scopes=offer.scopes.split(),
         people=[_row(offer, person, known) for person in people],
         hint=offer.hint,
-        groups=[("The id_token", list(ID_TOKEN_FAULTS.items())), ("The answers", list(ANSWER_FAULTS.items()))],
+        groups=[
+            *([("The id_token", list(ID_TOKEN_FAULTS.items()))] if offer.has_id_tokens else []),
+            ("The answers", list(ANSWER_FAULTS.items())),
+        ],
         preset=[FAULTS[name] for name in offer.stage.switches.peek(offer.provider)],
     )
 

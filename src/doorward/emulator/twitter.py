@@ -168,6 +168,7 @@ class PretendTwitter:
                 application=held.client_id,
                 site=held.callback,
                 hint=query.get("screen_name", ""),
+                has_id_tokens=False,
             )
             return offer_page(offer, signed_in)
         return self._chosen(ask, token, held, choice)
