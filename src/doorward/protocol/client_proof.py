@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
 
 from doorward.protocol.jose import base64url_encode
 
@@ -37,6 +36,8 @@ class CertificateProof:
     def from_pem(cls, certificate: bytes, key: bytes) -> Self:
         """Read certificate and key; raises `ValueError` where they are none, do not belong together, or are not RSA."""
         private = _private(key)
+        from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415  a start without one need not wait for it
+
         known = load_pem_x509_certificate(certificate)
         if not isinstance(private, RSAPrivateKey):
             raise ValueError("the key is no RSA key")  # noqa: TRY004 - bad input, not a caller's mistake
