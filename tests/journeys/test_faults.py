@@ -39,12 +39,8 @@ BY_TOKEN = ANYWHERE | {
 WITH_NONCE = BY_TOKEN | {"wrong_nonce": "401 sign_in_not_begun", "no_nonce": "401 sign_in_not_begun"}
 BY_PROFILE = ANYWHERE | dict.fromkeys(ID_TOKEN_FAULTS, "") | {"profile_500": "502 provider_unavailable"}
 NO_REFRESH = {"refresh_revoked": "refresh 400 refresh_not_supported"}
-HYBRID = {
-    "bad_c_hash": "401 id_token_refused",
-    "no_code": "",  # the id_token came by itself: who it is is known, and there are no tokens to keep
-}
 TABLE: dict[str, dict[str, str]] = {
-    "aad": WITH_NONCE | HYBRID,
+    "aad": WITH_NONCE | {"bad_c_hash": "401 id_token_refused"},
     "google": BY_TOKEN,
     "contoso": WITH_NONCE,
     "apple": BY_TOKEN | NO_REFRESH,
