@@ -81,8 +81,9 @@ Without a secret people can sign in, but only an id_token comes of it: no access
 `openIdIssuer` decides. With the tenant in it, the people of that tenant and its guests. With `common` or
 `organizations`, everybody whom Microsoft knows, or every organization: then list who may pass. `doorward check` warns
 of it. Further restrictions, all of which must hold: `allowedPrincipals` (groups or object ids), `jwtClaimChecks`,
-`WEBSITE_AUTH_AAD_ALLOWED_TENANTS`. In the lists of `[easyauth]` the login name counts, and the claim `email` where
-the issuer names one tenant or Entra says that it verified the address (`xms_edov`).
+`WEBSITE_AUTH_AAD_ALLOWED_TENANTS`. In the lists of `[easyauth]` the login name counts, and the claim `email` unless
+it is said not to be verified, where the tenant is one that you name or that of personal accounts; of any other tenant
+only an `email` that Entra says it verified (`xms_edov`).
 
 Groups come only if the registration asks for the claim, and not beyond two hundred of them: a token that leaves them
 out passes no group check.""",
@@ -273,7 +274,7 @@ def _variable(spec: ProviderSpec) -> str:
 def _secret(spec: ProviderSpec) -> str:
     variable = _variable(spec)
     key = "clientSecretSettingName" if is_custom(spec) else spec.secret_key
-    return f"`{key}` names the environment variable that holds the secret: `{variable}=… doorward serve`."
+    return f"`{key}` names the environment variable that holds the secret, here `{variable}`."
 
 
 def _asking(spec: ProviderSpec) -> str:
