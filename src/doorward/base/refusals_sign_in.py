@@ -100,7 +100,7 @@ CALLBACK_EMPTY = _row(
     "callback_empty",
     401,
     "The identity provider's answer is incomplete",
-    "The answer has neither a code nor an id_token (401.73).",
+    "The answer has neither a code nor an id_token, or not the code that was asked for (401.73).",
     "Sign in again. Compare response_type in loginParameters with what the provider can do.",
 )
 CODE_REFUSED = _row(

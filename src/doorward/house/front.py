@@ -8,6 +8,8 @@ from doorward.accounts.refresh import RefreshDesk
 from doorward.accounts.sign_in import SignInDesk, SignInRules
 from doorward.accounts.tokens import TokenOffice
 from doorward.base.clock import Clock
+from doorward.base.errors import DoorwardError
+from doorward.config.auth_plan import AuthPlan
 from doorward.config.challenge import METADATA_PATH
 from doorward.config.settings import Settings
 from doorward.exchange import api, envelope, metadata
@@ -25,7 +27,8 @@ from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site, requires_https, trust_of
 from doorward.house.sign_in import SignInDoors, build_sign_in
-from doorward.inbound.door import Door, Observe, Route
+from doorward.identity.visit import Visit
+from doorward.inbound.door import Door, Observe, Refuse, Reply, Route
 from doorward.operations import logs
 from doorward.operations.metrics import Metrics
 from doorward.outbound import trust_system_and
@@ -76,7 +79,7 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     envelopes = {"": outside.refuse, **(api.envelopes(cors, guard) if rules.enabled else {})}
     if sign_in is not None and plan is not None and plan.enabled:
         exchange += sign_in.routes
-        envelopes |= sign_in.envelopes
+        envelopes |= {**sign_in.envelopes, **_below_sign_out(plan, sign_in.envelopes, outside.refuse)}
     observe = logs.observing(metrics.request, write_access_log=settings.server.access_log)
     door = Door(exchange, trust=trust, clock=back.clock, observe=observe, envelopes=envelopes)
     app = None
@@ -85,6 +88,17 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     own_paths = frozenset({plan.logout_path} if plan is not None and plan.enabled else ())
     site = Site(door=door, app=app, own_prefixes=_own_prefixes(settings), own_paths=own_paths)
     return Front(site=site, login=login, failures=failures, sign_in=sign_in)
+
+
+def _below_sign_out(plan: AuthPlan, envelopes: dict[str, Refuse], otherwise: Refuse) -> dict[str, Refuse]:
+    """Give the words at a sign-out address outside of the prefix: its own there, and below it those of anywhere."""
+    if plan.logout_path.startswith(f"{plan.api_prefix}/"):
+        return {}
+
+    def refuse(visit: Visit, error: DoorwardError) -> Reply:
+        return (envelopes[plan.logout_path] if visit.path == plan.logout_path else otherwise)(visit, error)
+
+    return {plan.logout_path: refuse}
 
 
 def _app_door(
