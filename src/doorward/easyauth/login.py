@@ -149,7 +149,7 @@ class SignIn:
             oauth_token_secret=begun.oauth_token_secret,
             asks_code=begun.asks_code,
         )
-        has_tab = _shows_in_a_tab(visit, cause)
+        has_tab = _shows_in_a_tab(visit)
         cookies = (*parts.nonces.cookies(pending, visit.raw_headers, https=https, has_tab=has_tab), *counted)
         if cause == "automatic" and parts.plan.preserve_fragments:
             return self._leave(begun.address, pending, cookies, https=https)
@@ -163,16 +163,13 @@ class SignIn:
         return replace(page, headers=(*page.headers, *cookies))
 
 
-def _shows_in_a_tab(visit: Visit, cause: Cause) -> bool:
+def _shows_in_a_tab(visit: Visit) -> bool:
     """Say whether somebody may see the provider's page: a picture or a script that is led there shows none.
 
-    Browsers say what they ask for (Fetch Metadata, Sec-Fetch-Dest); those that do not, by what they accept.
+    Browsers say what they ask for (Fetch Metadata, Sec-Fetch-Dest); of one that does not, the best is believed.
     """
     wanted = visit.header(b"sec-fetch-dest")
-    if wanted is not None:
-        return wanted in _SHOWN or visit.header(b"sec-fetch-mode") == b"navigate"
-    accepted = visit.header(b"accept")
-    return cause != "automatic" or accepted is None or b"text/html" in accepted
+    return wanted is None or wanted in _SHOWN or visit.header(b"sec-fetch-mode") == b"navigate"
 
 
 def _readable(query: str) -> Pairs:
