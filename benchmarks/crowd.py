@@ -84,9 +84,9 @@ def rows_of(people: range, now: float) -> dict[str, tuple[tuple[str, ...], Rows]
             ((p.number, CLIENT_ID, p.sub) for p in everybody),
         ),
         "families": (
-            ("id", "user_id", "client_id", "cloud", "tid", "oid", "organization_id", "generation", "created_at",
-             "expires_at"),
-            ((p.family, p.number, CLIENT_ID, "global", TENANT, p.oid, 1, 1, now, now + WEEK) for p in everybody),
+            ("id", "user_id", "registration_id", "client_id", "cloud", "tid", "oid", "organization_id", "generation",
+             "created_at", "expires_at"),
+            ((p.family, p.number, 1, CLIENT_ID, "global", TENANT, p.oid, 1, 1, now, now + WEEK) for p in everybody),
         ),
         "pairs": (
             ("id", "family_id", "generation", "platform_digest", "issued_at", "access_expires_at",
