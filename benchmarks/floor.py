@@ -133,7 +133,7 @@ def rows_of_login(number: int, now: float) -> list[Append]:
     person, family, pair = Person(number), _ordered_id(now), _ordered_id(now)
     digest = os.urandom(32)
     return [
-        (tokens.ADD_FAMILY, (family, number, CLIENT_ID, "global", TENANT, person.oid, 1, 1, now, now + WEEK)),
+        (tokens.ADD_FAMILY, (family, number, 1, CLIENT_ID, "global", TENANT, person.oid, 1, 1, now, now + WEEK)),
         (tokens.ADD_PAIR, (pair, family, 1, os.urandom(32), now, now + WEEK, now + WEEK)),
         (
             audit.ADD,

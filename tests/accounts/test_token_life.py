@@ -173,7 +173,15 @@ class TokenLife(RuleBasedStateMachine):
     def sign_in(self, person: int) -> Pair:
         """A family begins, whether or not the user is enabled: whoever signs people in has looked."""
         oid = oid_of(CONTOSO, PEOPLE[person - 1])
-        owner = Owner(user_id=person, organization_id=1, client_id=DEV_CLIENT_ID, cloud="global", tid=CONTOSO, oid=oid)
+        owner = Owner(
+            user_id=person,
+            organization_id=1,
+            registration_id=1,
+            client_id=DEV_CLIENT_ID,
+            cloud="global",
+            tid=CONTOSO,
+            oid=oid,
+        )
         pair, rows = self.world.office.issue(owner, self.clock.now())
         self.run(self.world.store.append(rows))
         family = Family(person, self.clock.now() + FAMILY)

@@ -23,8 +23,16 @@ def issue(user_id: int, *, ago: float = 0) -> TokenPair:
         clock = FrozenClock(SystemClock().now() - ago)
         async with open_back_office(load(Options(purpose="command")), clock) as back:
             await back.load_ring()
+            await back.load_registrations()
+            registration = back.registrations.find(DEV_CLIENT_ID)
             owner = Owner(
-                user_id=user_id, organization_id=1, client_id=DEV_CLIENT_ID, cloud="global", tid=CONTOSO, oid=OID
+                user_id=user_id,
+                organization_id=1,
+                registration_id=0 if registration is None else registration.id,
+                client_id=DEV_CLIENT_ID,
+                cloud="global",
+                tid=CONTOSO,
+                oid=OID,
             )
             pair, rows = back.office.issue(owner, clock.now())
             await back.store.append(rows)

@@ -228,7 +228,23 @@ async def test_removing_a_registration_ends_refresh_and_me(database_url: str) ->
     async with running_house(database_url) as house:
         access, platform = await house.pair()
         await remove_registration(house.back.store, DEV_CLIENT_ID, house.now, ORIGIN)
+        assert (await house.caller.refresh(access)).code == "audience_mismatch", "before this process has heard of it"
         await house.back.load_registrations()
         assert (await house.caller.refresh(access)).code == "audience_mismatch"
         assert not await house.is_active(platform)
         assert not await house.is_active(access)
+
+
+async def test_an_exchange_in_the_moment_of_a_removal_is_not_revived(database_url: str) -> None:
+    """What is issued by a process that has not heard of the removal counts no more, even when the ID is added again."""
+    async with running_house(database_url) as house:
+        await remove_registration(house.back.store, DEV_CLIENT_ID, house.now, ORIGIN)
+        access, platform = await house.pair()
+        await house.back.load_registrations()
+        assert (await house.caller.me(access)).code == "audience_mismatch"
+        await house.register()
+        assert (await house.caller.me(access)).code == "audience_mismatch"
+        assert (await house.caller.refresh(access)).code == "audience_mismatch"
+        assert not await house.is_active(access)
+        assert not await house.is_active(platform)
+        assert all([await house.is_active(token) for token in await house.pair()])

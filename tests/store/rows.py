@@ -17,6 +17,7 @@ FAMILY = Insert(
     {
         "id": "text",
         "user_id": "bigint",
+        "registration_id": "bigint",
         "client_id": "text",
         "cloud": "text",
         "tid": "text",
@@ -61,7 +62,7 @@ async def add_user(cursor: Cursor, email: str = "a@example.com", organization: i
 
 def family(name: str, user: int) -> Append:
     """Give the row of a token family."""
-    return FAMILY, (name, user, "client", "global", "tid", "oid", 1, 1, 1.0, 2.0)
+    return FAMILY, (name, user, 1, "client", "global", "tid", "oid", 1, 1, 1.0, 2.0)
 
 
 def pair(name: str, of_family: str) -> Append:

@@ -104,7 +104,17 @@ async def issue(process: Process, user_id: int) -> tuple[str, str]:
     row = await process.store.read(lambda cursor: cursor.one(linked, user_id))
     assert row is not None
     oid = str(row[0])
-    owner = Owner(user_id=user_id, organization_id=1, client_id=DEV_CLIENT_ID, cloud="global", tid=CONTOSO, oid=oid)
+    through = process.registrations.find(DEV_CLIENT_ID)
+    assert through is not None
+    owner = Owner(
+        user_id=user_id,
+        organization_id=1,
+        registration_id=through.id,
+        client_id=DEV_CLIENT_ID,
+        cloud="global",
+        tid=CONTOSO,
+        oid=oid,
+    )
     pair, rows = process.office.issue(owner, process.clock.now())
     await process.store.append(rows)
     return pair.access_token, pair.platform_token

@@ -148,6 +148,7 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
     platform_expires_at: float
     pair_revoked_at: float | None
     family_id: str
+    registration_id: int
     client_id: str
     cloud: str
     tid: str
@@ -170,16 +171,17 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
             platform_expires_at=row[4],
             pair_revoked_at=row[5],
             family_id=row[6],
-            client_id=row[7],
-            cloud=row[8],
-            tid=row[9],
-            oid=row[10],
-            newest_generation=row[11],
-            rotated_at=row[12],
-            family_expires_at=row[13],
-            family_revoked_at=row[14],
-            user=User.of(row[15:23]),
-            organization_enabled=bool(row[23]),
+            registration_id=row[7],
+            client_id=row[8],
+            cloud=row[9],
+            tid=row[10],
+            oid=row[11],
+            newest_generation=row[12],
+            rotated_at=row[13],
+            family_expires_at=row[14],
+            family_revoked_at=row[15],
+            user=User.of(row[16:24]),
+            organization_enabled=bool(row[24]),
         )
 
 

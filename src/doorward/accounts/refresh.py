@@ -21,7 +21,7 @@ from doorward.base.refusals import (
     REFRESH_NOT_ALLOWED,
     USER_DISABLED,
 )
-from doorward.store import Cursor, Store, token_changes, tokens
+from doorward.store import Cursor, Store, registrations, token_changes, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RefreshDesk:
         """
         presented = await self._office.read_access_token(token)
         if presented.pair_revoked_at is not None or presented.family_revoked_at is not None:
-            raise self._revoked(presented)
+            raise await self._store.read(lambda cursor: _revoked(cursor, presented))
         self._recheck(presented)
         outcome = await self._store.write(lambda cursor: self._rotate(cursor, presented, now, origin))
         if self._office.rules.strict_rotation:
@@ -56,12 +56,6 @@ class RefreshDesk:
         if isinstance(outcome, _Reused):
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="a rotated generation was used again", family="revoked")
         return presented, outcome
-
-    def _revoked(self, presented: Presented) -> DoorwardError:
-        """Say why a revoked token is refused: with its registration gone, that is the more helpful reason."""
-        if self._find_registration(presented.client_id) is None:
-            return DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
-        return DoorwardError(INVALID_ACCESS_TOKEN, reason="revoked")
 
     def _recheck(self, presented: Presented) -> None:
         refuse_suspended_owner(presented)
@@ -76,7 +70,7 @@ class RefreshDesk:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="deleted meanwhile")
         current = Presented.of(row)
         if current.pair_revoked_at is not None or current.family_revoked_at is not None:
-            raise DoorwardError(INVALID_ACCESS_TOKEN, reason="revoked")
+            raise await _revoked(cursor, current)
         if now >= current.family_expires_at:
             raise DoorwardError(INVALID_ACCESS_TOKEN, reason="the family has ended")
         if self._office.rules.strict_rotation and self._is_reuse(current):
@@ -104,6 +98,16 @@ class RefreshDesk:
         insert, row = record("token.reuse_detected", now, origin, subject_of(current))
         await cursor.insert(insert, *row)
         await revoke_family(cursor, current, now, origin)
+
+
+async def _revoked(cursor: Cursor, presented: Presented) -> DoorwardError:
+    """Say why a revoked token is refused: with its registration gone, that is the more helpful reason.
+
+    The database is asked, since this process may not have heard yet of the removal that revoked it.
+    """
+    if await cursor.one(registrations.IS_ENABLED, presented.registration_id) is None:
+        return DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
+    return DoorwardError(INVALID_ACCESS_TOKEN, reason="revoked")
 
 
 def refuse_suspended_owner(presented: Presented) -> None:

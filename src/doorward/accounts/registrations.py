@@ -75,10 +75,10 @@ def refuse_unadmitted(registration: Registration | None, presented: Presented) -
     """Give the registration that lets a token count still.
 
     `registration` is the enabled one of the token's client ID. Raises `DoorwardError`: `audience_mismatch` where there
-    is none, or one of another cloud, since a client ID that was removed and added there is another application;
-    `tenant_not_allowed` where it no longer admits the tenant.
+    is none, or another one than the token came through, since a client ID that was removed and added again begins
+    anew, or one of another cloud; `tenant_not_allowed` where it no longer admits the tenant.
     """
-    if registration is None or registration.cloud != presented.cloud:
+    if registration is None or registration.id != presented.registration_id or registration.cloud != presented.cloud:
         raise DoorwardError(AUDIENCE_MISMATCH, client_id=presented.client_id)
     if not registration.admits(presented.tid):
         raise DoorwardError(TENANT_NOT_ALLOWED, tid=presented.tid)
@@ -129,7 +129,8 @@ async def set_registration_enabled(store: Store, client_id: str, now: float, ori
 async def remove_registration(store: Store, client_id: str, now: float, origin: Origin) -> None:
     """Remove a registration and revoke what was issued through it; raises `DoorwardError` (`not_there`).
 
-    The families are revoked so that adding the same client ID again brings none of them back to life.
+    Adding the same client ID again brings nothing back to life, not even what was issued at this very moment and
+    stored after the rest was revoked: such a family names the registration that is gone (`refuse_unadmitted`).
     """
 
     async def remove(cursor: Cursor) -> None:

@@ -108,6 +108,7 @@ class SignInDesk:
         owner = Owner(
             user_id=user.id,
             organization_id=user.organization_id,
+            registration_id=sign_in.registration.id,
             client_id=who.client_id,
             cloud=who.cloud,
             tid=who.tid,

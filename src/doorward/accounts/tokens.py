@@ -64,6 +64,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: int
     organization_id: int
+    registration_id: int
     client_id: str
     cloud: str
     tid: str
@@ -102,6 +103,7 @@ class TokenOffice:
         family = (
             family_id,
             owner.user_id,
+            owner.registration_id,
             owner.client_id,
             owner.cloud,
             owner.tid,

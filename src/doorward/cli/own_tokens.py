@@ -88,7 +88,8 @@ def _standing(office: "BackOffice", presented: Presented) -> list[str]:
 
 
 def _refuse_unregistered(office: "BackOffice", presented: Presented) -> None:
-    if office.registrations.find_enabled(presented.client_id) is None:
+    found = office.registrations.find_enabled(presented.client_id)
+    if found is None or found.id != presented.registration_id:
         raise DoorwardError(AUDIENCE_MISMATCH, reason="its registration is disabled or removed")
 
 

@@ -22,6 +22,7 @@ ADD_ORGANIZATION = Sql(
 )
 ADD_DOMAIN = Sql("INSERT INTO registration_domains (registration_id, domain, tid) VALUES ($1, $2, $3)")
 DROP_TENANTS = Sql("DELETE FROM registration_tenants WHERE registration_id = $1")
+IS_ENABLED = Sql("SELECT 1 FROM registrations WHERE id = $1 AND enabled = 1")
 SET_ENABLED = Sql("UPDATE registrations SET enabled = $2, changed_at = $3 WHERE client_id = $1")
 TOUCH = Sql("UPDATE registrations SET changed_at = $2 WHERE id = $1")
 REMOVE = Sql("DELETE FROM registrations WHERE client_id = $1")

@@ -2,6 +2,10 @@
 
 A family is born by an exchange and ends at a fixed time; each refresh adds a pair to it. Of the opaque token only the
 SHA-256 is stored; of the JWT only its `jti`, which is the id of the pair.
+
+A family names the registration that it came through by its number, which is never given twice, and does not refer to
+it: an exchange in the moment of a removal may store its family after the others were revoked, and the number tells
+for ever that it counts no more, without a lock on a row that every exchange shares.
 """
 
 from doorward.store.sql import Insert, Lookup, Sql
@@ -11,6 +15,7 @@ ADD_FAMILY = Insert(
     {
         "id": "text",
         "user_id": "bigint",
+        "registration_id": "bigint",
         "client_id": "text",
         "cloud": "text",
         "tid": "text",
@@ -38,8 +43,8 @@ IS_SEEN = Lookup("SELECT 1 FROM seen_tokens WHERE digest = $1", "bytea")
 
 _PRESENTED = (
     "SELECT p.id, p.generation, p.issued_at, p.access_expires_at, p.platform_expires_at, p.revoked_at,"
-    " f.id, f.client_id, f.cloud, f.tid, f.oid, f.generation, f.rotated_at, f.expires_at, f.revoked_at,"
-    " u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled"
+    " f.id, f.registration_id, f.client_id, f.cloud, f.tid, f.oid, f.generation, f.rotated_at, f.expires_at,"
+    " f.revoked_at, u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled"
     " FROM pairs p JOIN families f ON f.id = p.family_id JOIN users u ON u.id = f.user_id"
     " JOIN organizations o ON o.id = u.organization_id"
     " JOIN identities i ON i.cloud = f.cloud AND i.tid = f.tid AND i.oid = f.oid AND i.user_id = f.user_id"
@@ -65,7 +70,10 @@ REVOKE_OF_IDENTITY = Sql("UPDATE families SET revoked_at = $3 WHERE tid = $1 AND
 
 OWNER_OF_FAMILY = Sql("SELECT user_id FROM families WHERE id = $1")
 
-_LISTED = "SELECT id, user_id, client_id, created_at, expires_at FROM families WHERE revoked_at IS NULL"
+_LISTED = (
+    "SELECT id, user_id, client_id, created_at, expires_at FROM families WHERE revoked_at IS NULL"
+    " AND registration_id IN (SELECT id FROM registrations)"
+)
 LIVING = Sql(f"{_LISTED} AND expires_at > $1 ORDER BY id")
 LIVING_OF_USER = Sql(f"{_LISTED} AND expires_at > $1 AND user_id = $2 ORDER BY id")
 

@@ -130,6 +130,7 @@ _TABLES = (
     CREATE TABLE families (
         id text NOT NULL PRIMARY KEY,
         user_id {int} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        registration_id {int} NOT NULL,
         client_id text NOT NULL,
         cloud text NOT NULL,
         tid text NOT NULL,
