@@ -140,6 +140,12 @@ def test_a_challenge_names_the_provider_to_go_to() -> None:
         assert (decision.redirect, decision.provider, decision.row) == (True, provider, SIGN_IN_REQUIRED)
 
 
+def test_a_websocket_is_asked_for_a_sign_in_by_401() -> None:
+    """A browser's WebSocket follows no redirect, so it gets none, and trying again counts as no circle."""
+    assert told(decide(rules(), visit(upgrade="websocket", connection="Upgrade"), SITE, ANONYMOUS)) == SIGN_IN_REQUIRED
+    assert told(decide(rules(), visit(upgrade="h2c"), SITE, ANONYMOUS)) == "redirect"
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_good_credential_passes_everywhere(action: Action) -> None:
     """Whoever is recognised passes with their principal, also on open paths, which then show it."""

@@ -203,6 +203,9 @@ def _ask_browser(rules: AdmissionRules, visit: Visit) -> Challenge:
         return _ask(rules, f"{action}: only GET and HEAD are redirected")
     if not is_browser(visit):
         return _ask(rules, f"{action}: the User-Agent is no browser's")
+    if (visit.header(b"upgrade") or b"").strip().lower() == b"websocket":
+        # A browser follows no redirect here, and one that tries again and again would count as going in circles.
+        return _ask(rules, f"{action}: a WebSocket cannot follow it")
     if rules.scripts_get_401 and _is_script(visit):
         return _ask(rules, f"{action}: a script cannot follow it (easyauth.scripts_get_401)")
     return _ask(rules, action, redirect=True)
