@@ -44,7 +44,8 @@ IS_SEEN = Lookup("SELECT 1 FROM seen_tokens WHERE digest = $1", "bytea")
 _PRESENTED = (
     "SELECT p.id, p.generation, p.issued_at, p.access_expires_at, p.platform_expires_at, p.revoked_at,"
     " f.id, f.registration_id, f.client_id, f.cloud, f.tid, f.oid, f.generation, f.rotated_at, f.expires_at,"
-    " f.revoked_at, u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled"
+    " f.revoked_at,"
+    " u.id, u.email, u.full_name, u.organization_id, u.role, u.verified, u.enabled, u.created_at, o.enabled"
     " FROM pairs p JOIN families f ON f.id = p.family_id JOIN users u ON u.id = f.user_id"
     " JOIN organizations o ON o.id = u.organization_id"
     " JOIN identities i ON i.cloud = f.cloud AND i.tid = f.tid AND i.oid = f.oid AND i.user_id = f.user_id"
