@@ -115,3 +115,11 @@ def test_204_has_no_length() -> None:
     assert answer("Content-Length: 0", first="HTTP/1.1 204 No Content").write(MODERN, b"") == (
         b"HTTP/1.1 204 No Content\r\n\r\n"
     )
+
+
+@pytest.mark.parametrize("first", ["HTTP/1.1 103 Early Hints", "HTTP/1.1 204 No Content", "HTTP/1.1 304 Not Modified"])
+def test_what_has_no_body_does_not_come_in_chunks(first: str) -> None:
+    """Transfer-Encoding is left out where it must not be, or has no meaning (RFC 9112 section 6.1); HEAD keeps it."""
+    assert answer("Transfer-Encoding: chunked", first=first).write(MODERN, b"") == f"{first}\r\n\r\n".encode()
+    to_head = answer("Transfer-Encoding: chunked", to_head=True)
+    assert to_head.write(MODERN, b"") == b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

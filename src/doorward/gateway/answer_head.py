@@ -52,6 +52,8 @@ class AnswerHead:
                 self._read(line.name.text, line.value)
         if self._is_chunked and (self.length is not None or not is_1_1):
             raise Unreadable
+        # Must not be said of 1xx and 204, and is of no use with 304 (RFC 9112 section 6.1).
+        self._is_chunked &= status >= 200 and status not in _EMPTY
         self._begin = self._write_begin()
 
     def _read(self, name: bytes, value: bytes) -> None:
