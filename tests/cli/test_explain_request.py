@@ -154,3 +154,9 @@ def test_what_is_no_request_is_refused(cli: CommandLine, url: str) -> None:
 def test_two_questions_at_once_are_wrong_usage(cli: CommandLine, arguments: tuple[str, ...]) -> None:
     """One command explains one thing, and options of the one are none of the other."""
     cli.misused("explain", *arguments)
+
+
+@pytest.mark.parametrize("arguments", [("GET",), ("GET", "--user-agent", "x")])
+def test_a_request_without_a_url_is_told_so(cli: CommandLine, arguments: tuple[str, ...]) -> None:
+    """Whoever forgets the URL reads that it is missing, whatever option stands in its place."""
+    assert "the URL is missing" in cli.misused("explain", "--request", *arguments).err

@@ -275,3 +275,11 @@ def test_other_words_are_no_booleans(text: str) -> None:
     """Words that other programs take for booleans are refused rather than guessed."""
     with pytest.raises(Unsuitable):
         BOOLEAN.parse(BOOLEAN.from_text(text))
+
+
+@pytest.mark.parametrize("text", ["ftp://x", "127.0.0.1:8000", "localhost", "unix:/run/app.sock"])
+def test_an_upstream_is_said_to_be_an_http_or_https_origin(text: str) -> None:
+    """Whoever names another address of the application reads which ones are taken."""
+    with pytest.raises(Unsuitable, match="http or https origin"):
+        UPSTREAMS.parse(text)
+    assert UPSTREAMS.parse("HTTP://127.0.0.1:8000") == ("http://127.0.0.1:8000",)

@@ -45,9 +45,23 @@ _CODE = re.compile(r"[A-Za-z0-9_ -]{1,63}")
 _OPAQUE = re.compile(r"[0-9a-f]{64}")
 _BEARER = re.compile(r"(?:authorization:\s*)?bearer\s+", re.IGNORECASE)
 MAX_INPUT = 1 << 20
+_URL_MISSING = "--request takes a METHOD and a URL, as in --request GET /; the URL is missing."
 
 
-@click.command(cls=Verb)
+class _Explaining(Verb):
+    """The command, which says which half of a request is missing; click would count arguments."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadOptionUsage as error:
+            if error.option_name == "--request":
+                raise click.UsageError(_URL_MISSING, ctx) from error
+            raise
+
+
+@click.command(cls=_Explaining)
 @click.argument("token_or_code", required=False)
 @click.option(
     "--request",
@@ -77,6 +91,8 @@ def explain(
     """
     credentials = {"--cookie": cookie, "--bearer": bearer}
     if request is not None:
+        if request[1].startswith("-"):  # the next option, taken for the URL
+            raise click.UsageError(_URL_MISSING)
         if token_or_code is not None:
             raise click.UsageError("TOKEN_OR_CODE and --request are two questions; ask one of them.")
         cookie, bearer = _read_given(credentials)

@@ -270,7 +270,16 @@ def _token_name(text: str) -> str:
 
 def _text_or_texts(value: object) -> tuple[str, ...]:
     several: object = [value] if isinstance(value, str) else value
-    return tuple(read_origin(item) for item in _texts(several) if item)
+    return tuple(_upstream(item) for item in _texts(several) if item)
+
+
+def _upstream(text: str) -> str:
+    if text.partition("://")[0].lower() not in {"http", "https"}:
+        raise Unsuitable(
+            "is not an http or https origin, the address of the application",
+            'Write for example "http://127.0.0.1:8000", or "https://app.example.com"; http is for loopback only.',
+        )
+    return read_origin(text)
 
 
 def _email(text: str) -> str:
