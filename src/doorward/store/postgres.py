@@ -16,7 +16,16 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]  it has none; `connect
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID
 from doorward.store.postgres_appends import Appender
-from doorward.store.postgres_connections import ATTEMPTS, FAILURES, Collision, Connection, Connections, close, judge
+from doorward.store.postgres_connections import (
+    ATTEMPTS,
+    FAILURES,
+    ROW_TIMEOUT,
+    Collision,
+    Connection,
+    Connections,
+    close,
+    judge,
+)
 from doorward.store.postgres_lookups import Finder
 from doorward.store.proving import is_trouble, prove_writable
 from doorward.store.schema import REVISION
@@ -84,6 +93,14 @@ class PostgresReadCursor(PostgresCursor):
     """The cursor of a use case that only reads."""
 
     __slots__ = ()
+
+    async def one(self, sql: Sql, *params: Param) -> Row | None:
+        """Give the first row, or None when there is none."""
+        try:
+            row = await self._connection.fetchrow(sql.postgres, *params, timeout=ROW_TIMEOUT)
+        except FAILURES as error:
+            raise judge(error) from error
+        return None if row is None else tuple(row)
 
     async def run(self, sql: Sql, *_params: Param) -> int:
         """Refuse: a change needs `Store.write`."""
@@ -226,11 +243,11 @@ class PostgresStore:
 async def _transaction(connection: Connection, use_case: UseCase[T]) -> T:
     """Run one attempt; raises `Collision` when it may be tried again."""
     try:
-        await connection.execute("BEGIN")
+        await connection.execute("BEGIN", timeout=ROW_TIMEOUT)
         try:
             result = await use_case(PostgresCursor(connection))
         except BaseException:
-            await connection.execute("ROLLBACK")
+            await connection.execute("ROLLBACK", timeout=ROW_TIMEOUT)
             raise
         tag = await connection.execute("COMMIT")
     except FAILURES as error:

@@ -18,6 +18,11 @@ from doorward.store.sql import ForeignKeyViolation, UniqueViolation, unavailable
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 5.0
+ROW_TIMEOUT = 5.0
+"""How many seconds a row that a request needs, or the beginning of its transaction, is waited for.
+
+Neither is ever the work of a second, so a server that takes longer has gone silent, and the request is told so.
+"""
 STATEMENT_TIMEOUT = 10.0
 # The client's own limit is for a server that no longer answers at all; the server's is tried first.
 _COMMAND_TIMEOUT = STATEMENT_TIMEOUT + 2.0
@@ -37,15 +42,15 @@ _TROUBLE = {"25006", "55P03"}
 class Connection(Protocol):
     """What is used of an asyncpg connection."""
 
-    async def fetch(self, query: str, *args: object) -> list[Sequence[Any]]:
+    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> list[Sequence[Any]]:  # noqa: ASYNC109  asyncpg's own signature
         """Give all rows."""
         ...
 
-    async def fetchrow(self, query: str, *args: object) -> Sequence[Any] | None:
+    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Any] | None:  # noqa: ASYNC109  as above
         """Give the first row."""
         ...
 
-    async def execute(self, query: str, *args: object) -> str:
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  as above
         """Give the command tag, such as `UPDATE 3`."""
         ...
 

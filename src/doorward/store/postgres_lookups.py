@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from doorward.base.errors import DoorwardError
-from doorward.store.postgres_connections import FAILURES, Connection, close, judge
+from doorward.store.postgres_connections import FAILURES, ROW_TIMEOUT, Connection, close, judge
 from doorward.store.sql import Lookup, Params, Row
 
 _LARGEST_BATCH = 256
@@ -73,10 +73,20 @@ class Finder:
         """Give the rows that were found, by the place of their key among `keys`, counted from 1."""
         try:
             connection = await self._connected()
-            found = await connection.fetch(lookup.many, *(list(column) for column in zip(*keys, strict=True)))
+            columns = (list(column) for column in zip(*keys, strict=True))
+            found = await connection.fetch(lookup.many, *columns, timeout=ROW_TIMEOUT)
+        except TimeoutError as error:
+            self._drop_connection()
+            raise judge(error) from error
         except FAILURES as error:
             raise judge(error) from error
         return {row[0]: tuple(row)[1:] for row in found}
+
+    def _drop_connection(self) -> None:
+        """Let go of a connection whose server is silent; whoever asks next would wait for it as long."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
