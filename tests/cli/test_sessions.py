@@ -15,7 +15,21 @@ async def _sign_in(user_id: str, number: int, lasts: float) -> str:
     now, session_id = SystemClock().now(), f"session-{number}"
     row: Append = (
         sessions.ADD,
-        (session_id, SystemEntropy().draw(32), "aad", user_id, b"sealed", 0, 0, now, now + lasts, None, now + lasts),
+        (
+            session_id,
+            SystemEntropy().draw(32),
+            "aad",
+            user_id,
+            b"sealed",
+            0,
+            0,
+            now,
+            now + lasts,
+            None,
+            now + lasts,
+            None,
+            None,
+        ),
     )
     await store.append([row])
     await store.close()

@@ -283,3 +283,8 @@ def test_an_upstream_is_said_to_be_an_http_or_https_origin(text: str) -> None:
     with pytest.raises(Unsuitable, match="http or https origin"):
         UPSTREAMS.parse(text)
     assert UPSTREAMS.parse("HTTP://127.0.0.1:8000") == ("http://127.0.0.1:8000",)
+
+
+def test_the_application_may_be_a_neighbour() -> None:
+    """Between gateway and application plain http may go to another host, as between containers."""
+    assert UPSTREAMS.parse(["http://app:3000/", "http://10.0.0.7"]) == ("http://app:3000", "http://10.0.0.7")

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import logging
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -237,6 +238,10 @@ async def test_apple_checks_the_signed_secret(
 # --- X -------------------------------------------------------------------------------------------------------------
 
 CALLBACK = f"{SITE}/.auth/login/twitter/callback?state=redir%3D%252F"
+
+
+# The witness's debug lines hold every token that it gets; what it logs is not ours.
+logging.getLogger("requests_oauthlib").setLevel(logging.WARNING)
 
 
 def _requests_oauthlib_signs_in(url: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A stand-in for Traefik, which no package registry carries: it does what Traefik 3 does by deploy/traefik/dynamic.toml.
+"""A stand-in for Traefik, which is in no package registry: it does what Traefik 3 does by its file below deploy/.
 
 From Traefik's documentation of routers, `headers` and `forwardAuth`: the longest rule counts first; headers with an
 empty value are taken away; the question is a GET with the client's headers and X-Forwarded-* of Traefik's own; headers

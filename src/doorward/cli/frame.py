@@ -7,13 +7,13 @@ files neither would be the one that is certainly meant.
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from doorward.config.loading import load
-from doorward.config.settings import Settings
-from doorward.config.sources import Options, Override, Purpose
+if TYPE_CHECKING:  # what the providers say of themselves comes with the settings, and `--version` waits for neither
+    from doorward.config.settings import Settings
+    from doorward.config.sources import Options, Override, Purpose
 
 
 @dataclass(slots=True)
@@ -93,11 +93,15 @@ def shared() -> Shared:
     return click.get_current_context().ensure_object(Shared)
 
 
-def options_for(purpose: Purpose, *overrides: Override, presets: Mapping[str, object] | None = None) -> Options:
+def options_for(purpose: "Purpose", *overrides: "Override", presets: Mapping[str, object] | None = None) -> "Options":
     """Say where the settings of this command line come from."""
+    from doorward.config.sources import Options  # noqa: PLC0415 - see above
+
     return Options(config=shared().config, purpose=purpose, overrides=overrides, presets=presets or {})
 
 
-def settings_for(purpose: Purpose) -> Settings:
+def settings_for(purpose: "Purpose") -> "Settings":
     """Read the settings; raises `SettingsRejected`."""
+    from doorward.config.loading import load  # noqa: PLC0415 - see above
+
     return load(options_for(purpose))

@@ -25,7 +25,8 @@ def serve() -> int:
     "--port",
     type=click.IntRange(1, 65532),
     metavar="N",
-    help="The public listener, 8080 by default; the admin listener, the pretend providers and the sample application follow on N+1, N+2 and N+3.",
+    help="The public listener, 8080 by default; the admin listener, the pretend providers and the sample application "
+    "follow on N+1, N+2 and N+3.",
 )
 @click.option("--fresh", is_flag=True, help="Begin with an empty database.")
 def dev(*, app: str | None, port: int | None, fresh: bool) -> int:

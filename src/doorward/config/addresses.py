@@ -91,8 +91,11 @@ def read_network(text: str) -> Network:
     raise Unsuitable("names a block with bits right of its prefix", f'Write "{meant}" if the whole block is meant.')
 
 
-def _split(text: str) -> tuple[SplitResult, str]:
-    """Take an http or https URL apart and check its host; gives the parts and the canonical host."""
+def _split(text: str, *, plain_anywhere: bool = False) -> tuple[SplitResult, str]:
+    """Take an http or https URL apart and check its host; gives the parts and the canonical host.
+
+    Plain http is for loopback, unless it may stand `plain_anywhere`.
+    """
     try:
         parts = urlsplit(text) if _PLAIN.fullmatch(text) and "\\" not in text else None
         port = parts.port if parts else None
@@ -103,7 +106,7 @@ def _split(text: str) -> tuple[SplitResult, str]:
         raise Unsuitable("is not an absolute https URL", "Write the whole address, beginning with https://.")
     if "@" in parts.netloc:
         raise Unsuitable("carries a user name or password", "Take the part before @ out of the address.")
-    if parts.scheme == "http" and not is_loopback_host(host):
+    if parts.scheme == "http" and not (plain_anywhere or is_loopback_host(host)):
         raise Unsuitable("is plain http off loopback", "Use https; http is accepted on loopback addresses only.")
     return parts, host
 
@@ -116,12 +119,13 @@ def read_url(text: str) -> str:
     return text
 
 
-def read_origin(text: str) -> str:
+def read_origin(text: str, *, plain_anywhere: bool = False) -> str:
     """Read `scheme://host[:port]` into the form that browsers send in `Origin` (RFC 6454); raises `Unsuitable`.
 
-    A single slash at the end is dropped, and so is the scheme's own port.
+    A single slash at the end is dropped, and so is the scheme's own port. Plain http is for loopback, unless it may
+    stand `plain_anywhere`.
     """
-    parts, host = _split(text)
+    parts, host = _split(text, plain_anywhere=plain_anywhere)
     if parts.path not in {"", "/"} or "?" in text or "#" in text:
         raise Unsuitable("has more than scheme, host and port", 'Write for example "https://app.example.com".')
     shown = f"[{host}]" if ":" in host else host

@@ -34,7 +34,8 @@ An unknown key, section or variable is an error, never ignored; a variable witho
 place of one would name a setting, and is else left to whoever set it, such as Kubernetes.
 
 Durations are `"60s"`, `"10m"`, `"8h"`, `"7d"` or `"hh:mm:ss"`, sizes `"512B"`, `"32KiB"`, `"1MiB"`. An address with
-`http:` is accepted on loopback only. Relative paths start at the current directory, not at the file that names them.
+`http:` is accepted on loopback only, but for `app.upstream`. Relative paths start at the current directory, not at the
+file that names them.
 
 Sections marked *Easy Auth* belong to the gateway and to sign-in. The console is not part of this release; its section
 is checked like all others, and has no effect. The keys of App Service's own tree, below `[auth]` or in the file of

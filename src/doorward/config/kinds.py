@@ -277,9 +277,10 @@ def _upstream(text: str) -> str:
     if text.partition("://")[0].lower() not in {"http", "https"}:
         raise Unsuitable(
             "is not an http or https origin, the address of the application",
-            'Write for example "http://127.0.0.1:8000", or "https://app.example.com"; http is for loopback only.',
+            'Write for example "http://127.0.0.1:3000", or "http://app:3000" for a neighbour in the same network.',
         )
-    return read_origin(text)
+    # Between the gateway and its application the network is the operator's own, as between containers of one pod.
+    return read_origin(text, plain_anywhere=True)
 
 
 def _email(text: str) -> str:

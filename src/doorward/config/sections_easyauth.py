@@ -35,7 +35,8 @@ class AppSettings:
     upstream: tuple[str, ...] = row(
         UPSTREAMS,
         [],
-        "Address of the application, or a list of addresses that requests are spread over. Leave it out to run "
+        "Address of the application, or a list of addresses that requests are spread over; plain `http:` is good in "
+        "a network of your own. Leave it out to run "
         "without a reverse proxy: forward-auth and the token service alone. It needs an auth tree.",
     )
     connect_timeout: float = row(
