@@ -452,9 +452,15 @@ async def test_what_was_told_is_swept_when_everybody_must_have_read_it(scene: Sc
         scene.clock.advance(SWEEP_SECONDS)
         await memory.take_notice()
         assert await memory.sweep() == 0
-    scene.clock.advance(SWEEP_SECONDS)
-    await memory.take_notice()
-    assert await memory.sweep() == told
+    swept = 0
+    for _ in range(500):  # PostgreSQL keeps what an older transaction may not have seen, in whatever database it is
+        scene.clock.advance(SWEEP_SECONDS)
+        await memory.take_notice()
+        swept += await memory.sweep()
+        if swept:
+            break
+        await asyncio.sleep(0.01)
+    assert swept == told
     assert (await store.read(lambda c: c.all(COUNT)))[0][0] == 0
 
 

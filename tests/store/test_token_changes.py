@@ -146,15 +146,17 @@ async def test_an_open_transaction_repeats_what_the_first_reading_meant_once(pos
 
 
 async def test_too_many_are_everybody(store: Store, other: Store) -> None:
-    """Beyond a number users are not told apart, and reading goes on behind them."""
+    """Beyond a number users are not told apart, and reading goes on behind them.
+
+    They are everybody once more where PostgreSQL has an older transaction open, in any database.
+    """
     news = TokenNews(other)
     await news.read()
     await _note(store, *range(1, AT_ONCE + 2))
     assert await news.read() is None
     await _note(store, 7)
     told = await news.read()
-    assert told is not None
-    assert 7 in told
+    assert told == {7} or (store.engine == "postgres" and (told is None or 7 in told))
 
 
 async def test_a_reading_that_failed_may_have_missed_anybody(database_url: str) -> None:
