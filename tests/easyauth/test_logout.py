@@ -35,6 +35,15 @@ async def test_a_sign_out_ends_the_session_and_goes_on_to_the_provider(database_
         assert record["detail"] == "aad:sub-jane"
 
 
+async def test_a_token_that_does_not_pass_signs_nobody_out(sqlite_url: str) -> None:
+    """A bad session token is 401, and nothing falls back to the cookie beside it."""
+    async with entrance(sqlite_url, "aad") as it:
+        browser = await signed_in(it)
+        cookie = browser.session or ""
+        assert (await browser.get("/.auth/logout", "X-ZUMO-AUTH: bad")).status == 401
+        assert await it.parts.desk.find(cookie) is not None
+
+
 async def test_a_provider_without_sign_out_is_left_alone(sqlite_url: str) -> None:
     """GitHub has no such address: the browser goes where it was asked to."""
     async with entrance(sqlite_url, "github") as it:

@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import METHOD_NOT_ALLOWED
 from doorward.base.targets import allowed_target
+from doorward.easyauth.me import refusal_of
 from doorward.easyauth.parts import Parts
+from doorward.identity.admission import Bad
 from doorward.identity.visit import Visit
 from doorward.inbound.door import Reply
 from doorward.protocol.easyauth import (
@@ -39,7 +41,8 @@ class Logout:
     async def answer(self, visit: Visit, _body: bytes) -> Reply:
         """Sign out, and go where the address says, else to a page of ours.
 
-        Raises `DoorwardError` (`store_unavailable`), and for HEAD, which must not change anything.
+        Raises `DoorwardError` (`store_unavailable`), for HEAD, which must not change anything, and for a token that is
+        there and does not pass: nothing else is looked at then (interface section 5).
         """
         if visit.method == "HEAD":
             raise DoorwardError(METHOD_NOT_ALLOWED)
@@ -53,7 +56,10 @@ class Logout:
         """End whatever session the request shows, by a session token or a cookie; give the last of them."""
         parts, now = self._parts, self._parts.clock.now()
         cookie = session_cookie_value(visit.raw_headers)
-        shown = (await parts.gate.recognise(visit)).session
+        caller = await parts.gate.recognise(visit)
+        if isinstance(caller.credential, Bad):
+            raise refusal_of(caller)
+        shown = caller.session
         held = await parts.desk.find_late(cookie) if cookie is not None else None
         for session in {one.id: one for one in (shown, held) if one is not None}.values():
             plan = parts.plan.providers.get(session.provider)

@@ -1,6 +1,7 @@
 """What answers on the public listener: the rooms' routes, on top of a back office."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from doorward import __version__
 from doorward.accounts.audit import FailureRecords
@@ -26,12 +27,14 @@ from doorward.gateway.pool import Pool
 from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site, requires_https, trust_of
-from doorward.house.sign_in import SignInDoors, build_sign_in
 from doorward.identity.visit import Visit
 from doorward.inbound.door import Door, Observe, Refuse, Reply, Route
 from doorward.operations import logs
 from doorward.operations.metrics import Metrics
 from doorward.outbound import trust_system_and
+
+if TYPE_CHECKING:
+    from doorward.house.sign_in import SignInDoors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Front:
     site: Site
     login: Login
     failures: FailureRecords
-    sign_in: SignInDoors | None
+    sign_in: "SignInDoors | None"
 
     async def finish(self) -> None:
         """Wait until what was begun behind an answer has ended."""
@@ -66,6 +69,8 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     exchange = cors.routes(_exchange_routes(back, settings, office, login, guard)) if rules.enabled else []
     sign_in = None
     if plan is not None:
+        from doorward.house.sign_in import build_sign_in  # noqa: PLC0415 - the token service alone starts without it
+
         sign_in = build_sign_in(
             back,
             settings,
