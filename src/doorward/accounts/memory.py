@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import final
 
-from doorward.accounts.sweep import sweep_with
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
 from doorward.store import Store, token_changes
+from doorward.store.sweeping import sweep_with
 from doorward.store.token_changes import TokenNews
 
 READ_SECONDS = 0.3

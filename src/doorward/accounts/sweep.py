@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from doorward.base.clock import Clock
-from doorward.store import Cursor, Sql, Store, audit, signing_keys, tokens
+from doorward.store import Store, audit, signing_keys, tokens
 from doorward.store.common_time import CommonTime
+from doorward.store.sweeping import sweep_with
 
 KEEP_ENDED = 24 * 3600.0
 PATIENCE = 24 * 3600.0
 JUMP = 3600.0
-_MAX_BATCHES = 200
 _log = logging.getLogger("doorward.store")
 
 Sweep: TypeAlias = Callable[[float], Awaitable[int]]
@@ -87,18 +87,3 @@ async def sweep(store: Store, now: float, keep_audit: float) -> int:
         + await sweep_with(store, tokens.SWEEP_SEEN, now)
         + await sweep_with(store, signing_keys.SWEEP, now)
     )
-
-
-async def sweep_with(store: Store, statement: Sql, before: float) -> int:
-    """Delete with a statement that takes some rows at a time, until none is left; gives the number of rows."""
-
-    async def delete(cursor: Cursor) -> int:
-        return await cursor.run(statement, before)
-
-    total = 0
-    for _ in range(_MAX_BATCHES):
-        count = await store.write(delete)
-        total += count
-        if not count:
-            break
-    return total
