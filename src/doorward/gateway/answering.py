@@ -28,7 +28,7 @@ class Answerer(Protocol):
         ...
 
     def hold(self) -> None:
-        """Write no more for now: the client takes nothing."""
+        """Write no more until told: the client takes nothing."""
         ...
 
     def go_on(self) -> None:

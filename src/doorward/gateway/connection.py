@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
             self.write(GO_AHEAD)
 
     def hold_body(self) -> None:
-        """Take no more of the body for now."""
+        """Take no more of the body until told."""
         self._is_body_held = True
         self._read_or_not()
 

@@ -40,7 +40,7 @@ class User(Protocol):
         ...
 
     def is_full(self) -> None:
-        """Send no more for now: the application takes nothing."""
+        """Send no more until told: the application takes nothing."""
         ...
 
     def has_room(self) -> None:
