@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
 
@@ -22,6 +21,7 @@ from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DEV_CLIENT_PRESENT
+from doorward.base.frozen import frozen
 from doorward.base.refusals import KEYS_UNAVAILABLE
 from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
 from doorward.config.findings import SettingsRejected
@@ -53,7 +53,7 @@ RESTART_NEEDED = ("server.listen", "server.admin_listen", "server.workers", "dat
 _log = logging.getLogger("doorward.running")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sockets:
     """The bound sockets, of which nobody is accepted yet."""
 

@@ -13,12 +13,12 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, final
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.faults import WORKER_NOT_READY
+from doorward.base.frozen import frozen
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.crowd import Limits
 from doorward.inbound.door import Door
@@ -35,7 +35,7 @@ GRACE_SECONDS = 3.0
 log = logging.getLogger("doorward.supervisor")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Duties:
     """What a supervisor works with: the workers' command and number, the bound sockets, how to serve and stop."""
 

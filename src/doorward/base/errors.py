@@ -6,13 +6,14 @@ can meet over HTTP, `faults` those that an operator meets on the command line or
 with a row and with facts for the log; facts never hold a token, a secret or another person's claim values.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from doorward.base.frozen import frozen
 
 Level = Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ErrorRow:
     """One thing that can go wrong.
 

@@ -3,12 +3,13 @@
 The request is made up from the command line and sent nowhere; nothing is stored, and no credential is printed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urlsplit
 
 from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.faults import VALUE_REFUSED
+from doorward.base.frozen import frozen
 from doorward.base.refusals import HTTPS_REQUIRED
 from doorward.cli.output import visible
 from doorward.cli.wording import section
@@ -24,7 +25,7 @@ _AS_IT_STANDS = "%/:?#[]@!$&'()*+,;=|\\^`{}\"<>"  # what a request line may hold
 _NOT_SENT = "no client"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Asked:
     """A request as the command line has it; `url` is a web address, or a path of the public address."""
 

@@ -6,9 +6,9 @@ them: those end up in logs. Host names are ASCII; an international name is writt
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from doorward.base.frozen import frozen
 from doorward.base.loopback import is_loopback_host
 from doorward.base.text import ascii_lower
 
@@ -36,7 +36,7 @@ class Unsuitable(ValueError):
         self.fix = fix
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Address:
     """A host and a port to listen on; `host` is without brackets, port 0 asks for any free one."""
 

@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from doorward.base.frozen import frozen
 from doorward.base.secret import Secret
 from doorward.identity.admission import Action
 from doorward.identity.policy import Policy
@@ -15,7 +16,7 @@ from doorward.providers.spec import Endpoints, ProviderSpec
 Expiration = Literal["FixedTime", "IdentityProviderDerived"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProviderPlan:
     """One provider that people may sign in with.
 
@@ -44,7 +45,7 @@ class ProviderPlan:
     private_key_file: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuthPlan:
     """What the auth tree says. Durations are seconds; paths begin with a slash and have none at their end.
 

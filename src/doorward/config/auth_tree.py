@@ -6,10 +6,11 @@ whose findings hold an error must not be served, and `loading` sees to that.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from doorward import providers
 from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_WITHOUT_EFFECT
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import AuthPlan, Expiration, ProviderPlan
 from doorward.config.findings import Finding
 from doorward.config.sections_easyauth import ProviderSettings
@@ -29,7 +30,7 @@ _PROXY = ("httpSettings", "forwardProxy")
 _TAKEN = ("login", "me", "refresh", "version", "check", "logout/complete", "logout/done")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Planned:
     """What an auth tree comes to: the plan, the values it was made from, and what is wrong or questionable about it."""
 

@@ -5,14 +5,15 @@ built-in values of the others; a new name needs an issuer and its keys together,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 
+from doorward.base.frozen import frozen
 from doorward.config.kinds import ISSUER, URL
 from doorward.config.rows import row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CloudRows:
     """`[clouds.NAME]`: one cloud's issuers and key documents; empty keeps the built-in value."""
 
@@ -30,7 +31,7 @@ class CloudRows:
     keys_v2: str = row(URL, "", "Where the keys for version 2.0 tokens are published.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Cloud:
     """One cloud: issuer forms with `{tenantid}` and key documents; a version without both is not accepted there."""
 

@@ -8,12 +8,12 @@ import codecs
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from doorward.base.errors import ErrorRow
 from doorward.base.faults import SETTINGS_FILE_UNREADABLE, SETTINGS_SYNTAX
+from doorward.base.frozen import frozen
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.config.findings import Finding, error
 from doorward.config.lines import key_lines, line_of
@@ -34,7 +34,7 @@ class Unreadable(Exception):
         self.finding = finding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Document:
     """A TOML file as read, with the lines of its keys; `name` is its path as the operator wrote it."""
 

@@ -6,16 +6,16 @@ never quotes the value of a secret or of an address that may carry one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.faults import SETTINGS_REJECTED
+from doorward.base.frozen import frozen
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """One thing that is wrong, or questionable, about the settings.
 

@@ -6,10 +6,10 @@ as stars. Whole values of secrets are never part of a message.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
+from doorward.base.frozen import frozen
 from doorward.base.secret import MASK, Secret
 from doorward.base.text import domain_key, email_key
 from doorward.config.addresses import (
@@ -47,7 +47,7 @@ def _as_is(text: str) -> object:
     return text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Kind(Generic[T]):
     """One kind of value.
 

@@ -5,9 +5,10 @@ to its kind, and files, environment, documentation and `doorward config show` ar
 """
 
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
+from doorward.base.frozen import frozen
 from doorward.config.kinds import Kind, Secrecy
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class Section(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Row:
     """One setting of a section; `default` is written as it would stand in the file."""
 

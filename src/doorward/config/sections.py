@@ -4,9 +4,9 @@ Defaults are those of the interface. To add a setting, add a row here: reading, 
 docs/settings.md follow from it.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from doorward.base.frozen import frozen
 from doorward.base.secret import Secret
 from doorward.config.addresses import Address, Network
 from doorward.config.kinds import (
@@ -35,7 +35,7 @@ LogFormat = Literal["", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ServerSettings:
     """`[server]`: where to listen, under which name, and how patient to be with connections."""
 
@@ -120,7 +120,7 @@ class ServerSettings:
             object.__setattr__(self, "public_url", f"http://{self.listen}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DatabaseSettings:
     """`[database]`: where accounts, tokens and keys are kept."""
 
@@ -144,7 +144,7 @@ class DatabaseSettings:
         return "sqlite" if self.url.startswith("sqlite:") else "postgres"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SecretsSettings:
     """`[secrets]`: the keys that everything else is derived from."""
 
@@ -164,7 +164,7 @@ class SecretsSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenServiceSettings:
     """`[token_service]`: the exchange of Entra's id_tokens for the platform's own tokens."""
 
@@ -257,7 +257,7 @@ class TokenServiceSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RateLimitsSettings:
     """`[rate_limits]`: how often one address may fail and one identity may ask."""
 
@@ -283,7 +283,7 @@ class RateLimitsSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuditSettings:
     """`[audit]`: how long the record of who did what is kept."""
 
@@ -295,7 +295,7 @@ class AuditSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LogSettings:
     """`[log]`: what is written to standard error."""
 
@@ -312,7 +312,7 @@ class LogSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OutboundSettings:
     """`[outbound]`: how Doorward itself calls identity providers."""
 

@@ -5,9 +5,10 @@ here so that a file written for a whole Doorward is read strictly.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import AuthPlan
 from doorward.config.kinds import (
     BOOLEAN,
@@ -28,7 +29,7 @@ from doorward.config.tree_reading import TreeValues
 Profile = Literal["2016", "current", "container-apps"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AppSettings:
     """`[app]`: the application behind the gateway."""
 
@@ -62,7 +63,7 @@ class AppSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuthSettings:
     """`[auth]`: App Service's auth tree, from its own file or written inline.
 
@@ -82,7 +83,7 @@ class AuthSettings:
     values: TreeValues | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EasyAuthSettings:
     """`[easyauth]`: what Azure's auth tree has no key for."""
 
@@ -150,7 +151,7 @@ class EasyAuthSettings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProviderSettings:
     """`[providers.NAME]`: overrides of one identity provider's built-in values; empty keeps the built-in one."""
 
@@ -174,7 +175,7 @@ class ProviderSettings:
     private_key_file: str = row(PATH, "", "Apple: PEM file with the key that signs the client secret.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ConsoleSettings:
     """`[console]`: the operator's pages on the admin listener."""
 

@@ -1,10 +1,11 @@
 """All settings together: frozen, typed, and each knows where it came from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from doorward.base.frozen import frozen
 from doorward.config.clouds import BUILT_IN, Cloud, CloudRows
 from doorward.config.findings import Finding
 from doorward.config.rows import Face, Row, Section, rows_of
@@ -33,7 +34,7 @@ def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Origin:
     """Where a value came from: `where` is `doorward.toml:12`, a variable's name, an option, or `default`."""
 
@@ -48,7 +49,7 @@ class Origin:
 DEFAULT = Origin("default", "default")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SectionRow:
     """One section of the table: `named` sections are families of tables, such as `[clouds.NAME]`."""
 
@@ -76,7 +77,7 @@ SECTIONS: tuple[SectionRow, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Settings:
     """Every setting, by section; `Settings()` is all defaults.
 

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from doorward.base.frozen import frozen
 from doorward.base.secret import MASK
 from doorward.config.clouds import CloudRows
 from doorward.config.rows import Row, rows_of
@@ -13,7 +13,7 @@ from doorward.config.tree_reading import setting_of
 from doorward.config.tree_showing import effective_keys
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ShownSetting:
     """One effective setting as text; a secret is stars, or nothing where none is set."""
 

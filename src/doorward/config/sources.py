@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN, SETTINGS_FILE_UNREADABLE
+from doorward.base.frozen import frozen
 from doorward.config.documents import Document, Unreadable, read_settings_file
 from doorward.config.findings import Finding, error
 from doorward.config.kinds import toml_type
@@ -33,7 +34,7 @@ _WEBSITE = {
 _TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Override:
     """A setting given on the command line: its whole name, its value as text or TOML value, and the option's name."""
 
@@ -42,7 +43,7 @@ class Override:
     option: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Options:
     """What the settings are read from, and what for.
 
@@ -60,7 +61,7 @@ class Options:
     purpose: Purpose = "serve"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Given:
     """A value that somebody gave for a setting; `text` means that it is not yet a TOML value."""
 

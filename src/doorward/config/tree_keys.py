@@ -6,9 +6,9 @@ The keys of a provider follow from its `ProviderSpec`; only what is Azure's alon
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from doorward.base.frozen import frozen
 from doorward.config.tree_kinds import (
     ANYTHING,
     BOOLEAN,
@@ -39,7 +39,7 @@ ANY_NAME = "*"
 ACTIONS = ("RedirectToLoginPage", "AllowAnonymous", "Return401", "Return403", "Return404")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TreeKey:
     """One key: its path, `*` standing for the name of a custom provider, what it may hold and what it does here.
 

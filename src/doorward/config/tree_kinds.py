@@ -7,9 +7,9 @@ App Service writes enumerations as words in any case and, in what it shows a run
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
+from doorward.base.frozen import frozen
 from doorward.config.addresses import Unsuitable, read_url
 from doorward.config.kinds import read_duration
 from doorward.config.tree_paths import read_excluded_path, read_route, read_target
@@ -32,7 +32,7 @@ def _as_is(value: object) -> object:
     return list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TreeKind:
     """One kind of value: `parse` reads JSON, `from_text` makes JSON of a variable's text, `write` gives JSON back."""
 

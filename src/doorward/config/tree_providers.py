@@ -6,10 +6,11 @@ app settings (easy-auth reference 9): the tree names a variable, here it is read
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from doorward import providers
 from doorward.base.faults import SETTING_INVALID, SETTING_MISSING, SETTING_WITHOUT_EFFECT
+from doorward.base.frozen import frozen
 from doorward.base.secret import Secret
 from doorward.config.auth_plan import ProviderPlan
 from doorward.config.sections_easyauth import ProviderSettings
@@ -33,7 +34,7 @@ _NAME = re.compile(r"(?=.{1,128}\Z)(?:[A-Za-z]{1,24}|[A-Za-z0-9]{1,24}(?:[_.][A-
 _WELL_KNOWN = "wellKnownOpenIdConfiguration"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Surroundings:
     """What a provider's plan depends on beside the tree; `written` are the `[providers.NAME]` tables, in lower case."""
 

@@ -13,6 +13,7 @@ from typing import cast
 
 from doorward.base.errors import ErrorRow
 from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN, SETTING_WITHOUT_EFFECT
+from doorward.base.frozen import frozen
 from doorward.config.addresses import Unsuitable
 from doorward.config.findings import Finding, error, warning
 from doorward.config.tree_keys import ANY_NAME, CUSTOM, CUSTOM_IN_FILES, PROVIDERS, Branch, Path, TreeKey
@@ -35,7 +36,7 @@ def shown_path(path: Path) -> str:
     return ".".join(piece if piece.isprintable() else ascii(piece) for piece in path)[:200]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TreeSource:
     """An auth tree as it was read; `place` gives the file and line of a path, or who else gave it.
 
@@ -47,7 +48,7 @@ class TreeSource:
     is_file: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Laid:
     """A value that a variable puts in place of the tree's; `place` is the variable."""
 
@@ -56,7 +57,7 @@ class Laid:
     place: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Found:
     """A value of the tree, parsed, and where it stands."""
 
@@ -182,7 +183,7 @@ def _lay(values: TreeValues, entry: Laid) -> None:
     values.found[entry.path] = Found(key=key, value=parsed, place=entry.place)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Walk:
     source: TreeSource
     values: TreeValues

@@ -6,10 +6,10 @@ somebody pasted is shown as stars.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import cast
 
 from doorward import providers
+from doorward.base.frozen import frozen
 from doorward.base.secret import MASK
 from doorward.config.auth_plan import AuthPlan
 from doorward.config.tree_keys import ANY_NAME, CUSTOM, PROVIDERS, Path, TreeKey, keys_of
@@ -18,7 +18,7 @@ from doorward.config.tree_providers import is_like_a_name
 from doorward.config.tree_reading import TreeValues
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Effective:
     """One key of the tree as it is in effect: its path, its value as JSON, and where that came from."""
 

@@ -8,10 +8,11 @@ dropped. App settings also appear with the prefix `APPSETTING_`; a variable with
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from doorward.base.faults import SETTING_CONFLICT, SETTING_INVALID, SETTING_UNKNOWN, SETTING_WITHOUT_EFFECT
+from doorward.base.frozen import frozen
 from doorward.config.addresses import Unsuitable
 from doorward.config.findings import Finding, error, warning
 from doorward.config.tree_kinds import BOOLEAN
@@ -97,7 +98,7 @@ REPORTED: Mapping[str, str] = {
 _TENANT = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WebsiteAuth:
     """What the variables say beside the tree; `laid` is what they put over it.
 
@@ -158,7 +159,7 @@ def report_idle(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield warning(SETTING_WITHOUT_EFFECT, where=idle[0], setting=idle[0], what=what, fix=fix)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Reader:
     environment: Mapping[str, str]
     findings: list[Finding]

@@ -6,12 +6,13 @@ the emulator: their addresses point there, and a client secret that the environm
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.config.dev_keys import DEV_ENCRYPTION_KEY, DEV_SECRET_MARK, DEV_SIGNING_KEY
 from doorward.config.findings import SettingsRejected
@@ -48,7 +49,7 @@ _KEY_SETTINGS = {
 _HTTP, _REQUIRE_HTTPS = "httpSettings", "requireHttps"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DevOptions:
     """What `doorward dev` is given on the command line."""
 

@@ -1,7 +1,6 @@
 """What the box shows: a person who has signed in, and tokens that work as soon as it is printed."""
 
 import asyncio
-from dataclasses import dataclass
 
 from doorward.accounts.clients import add_known_client
 from doorward.accounts.nouns import Origin, TokenPair
@@ -11,6 +10,7 @@ from doorward.accounts.sign_in import SignInDesk, SignInRules
 from doorward.accounts.tokens import digest_of
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE
+from doorward.base.frozen import frozen
 from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
 from doorward.emulator.client import mint
 from doorward.emulator.messages import MintRequest
@@ -22,7 +22,7 @@ FIRST_PERSON = PEOPLE[0]
 _ORIGIN = Origin(user_agent="doorward dev")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Samples:
     """What the box shows: a fresh id_token and a pair of platform tokens."""
 

@@ -9,10 +9,11 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals_completion import COMPLETION_NOT_ALLOWED
 from doorward.base.refusals_sign_in import SIGN_IN_MALFORMED
 from doorward.base.targets import allowed_target
@@ -31,7 +32,7 @@ _ORIGIN = re.compile(r"(https?)://(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f
 _SHA256 = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ending:
     """How one sign-in ends.
 

@@ -5,9 +5,10 @@ logout know only this.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import ProviderPlan
 from doorward.identity.person import Identity
 from doorward.protocol.oauth2 import AuthorizationResponse
@@ -15,7 +16,7 @@ from doorward.protocol.parameters import Pairs
 from doorward.sessions.nonce import PendingSignIn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ask:
     """A sign-in about to begin: where the provider shall come back to, and what is handed on to it.
 
@@ -29,7 +30,7 @@ class Ask:
     wishes: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Begun:
     """Where to send the browser; the request token of OAuth 1.0a, with its secret, is kept until it is back.
 
@@ -42,7 +43,7 @@ class Begun:
     asks_code: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SignedIn:
     """Who came back: the identity, the claims or profile as the provider gave them, and the nonce among them."""
 

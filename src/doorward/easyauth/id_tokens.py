@@ -5,12 +5,13 @@ nonce of the sign-in: else anybody could bring an id_token that was once somebod
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals_sign_in import ID_TOKEN_REFUSED
 from doorward.config.auth_plan import ProviderPlan
 from doorward.identity.person import Identity
@@ -27,7 +28,7 @@ from doorward.providers.spec import Endpoints
 LEEWAY = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tie:
     """What an id_token must belong to; None where there is nothing to compare.
 

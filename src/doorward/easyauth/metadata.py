@@ -4,12 +4,12 @@ Served to anybody, and only where `WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES` is set;
 says what the settings say and asks no provider: whoever is told to get a token must not wait for discovery.
 """
 
-from dataclasses import dataclass
 from typing import final
 from urllib.parse import quote
 
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.config.challenge import METADATA_PATH
 from doorward.config.tree_endpoints import WELL_KNOWN
@@ -34,7 +34,7 @@ class _Document(msgspec.Struct, omit_defaults=True):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Metadata:
     """Answers `/.well-known/oauth-protected-resource`, and the same with a resource's path behind it."""
 

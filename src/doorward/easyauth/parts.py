@@ -1,11 +1,11 @@
 """What sign-in and sign-out are made of, put together by the house."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError, ErrorRow
+from doorward.base.frozen import frozen
 from doorward.base.refusals import NOT_FOUND
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
 from doorward.easyauth.flow import Flow
@@ -23,7 +23,7 @@ Judge: TypeAlias = Callable[[ProviderPlan, Mapping[str, object], Identity], Erro
 """Holds somebody who signed in to the policy of the provider and the guest list; gives the refusal, or None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Parts:
     """What the handlers work with. `profile` is the setting of that name; `explains` is for development alone."""
 

@@ -7,13 +7,13 @@ or logged but for the code of an error.
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, final
 from urllib.parse import urlsplit
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals_easyauth import PROVIDER_UNAVAILABLE, REFRESH_REFUSED
 from doorward.base.refusals_sign_in import CODE_REFUSED, NOBODY_KNOWN
 from doorward.base.text import ascii_lower, cleaned
@@ -40,7 +40,7 @@ SHORT_LIFE = 86400
 _TOO_MANY = 429
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ClientParts:
     """What conversations with providers need."""
 

@@ -6,13 +6,13 @@ it is ours.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NoReturn, cast
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals_providers import TOKEN_OF_ANOTHER_APP
 from doorward.config.auth_plan import ProviderPlan
 from doorward.easyauth.provider_calls import ClientParts, read_profile, secret_proof, unavailable
@@ -23,7 +23,7 @@ from doorward.protocol.parameters import with_parameters
 _NOT_OURS = frozenset({401, 404, 422})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenInfo:
     """What is known of a token that is ours: whose it is, and when it expires, in seconds; None where nobody said."""
 

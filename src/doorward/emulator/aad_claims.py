@@ -1,8 +1,8 @@
 """What the pretend Entra says of a person: subjects, tenants, claims of both versions (token-exchange 2.7 to 2.12)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from doorward.base.frozen import frozen
 from doorward.base.text import domain_key, guid
 from doorward.emulator.messages import BadMessage
 from doorward.emulator.people import (
@@ -24,7 +24,7 @@ GRAPH = "00000003-0000-0000-c000-000000000000"
 _FIRST = ("aud", "iss", "iat", "nbf", "exp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Subject:
     """A person as a token speaks of them. `home` is the tenant that authenticates a guest, None for a member."""
 

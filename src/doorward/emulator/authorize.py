@@ -5,8 +5,7 @@ every other error goes back as OAuth says (RFC 6749 section 4.1.2.1, OpenID Conn
 the page, named by a script in a header, or known from an earlier sign-in in the same browser.
 """
 
-from dataclasses import dataclass
-
+from doorward.base.frozen import frozen
 from doorward.base.text import email_key
 from doorward.emulator.choosing import Choice, Offer, choice_of, is_of_domain, offer_page
 from doorward.emulator.clients import Client
@@ -28,7 +27,7 @@ _UNSUPPORTED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Entry:
     """One authorization request that may be answered: who asks, with what, and where the answer goes."""
 

@@ -5,8 +5,8 @@ provider from then on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from doorward.base.frozen import frozen
 from doorward.base.text import email_key
 from doorward.emulator.faults import ANSWER_FAULTS, FAULTS, ID_TOKEN_FAULTS, check_faults
 from doorward.emulator.lobby import SignedIn
@@ -21,7 +21,7 @@ PERSON_HEADER = "x-emulator-person"
 FAULTS_HEADER = "x-emulator-faults"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Choice:
     """What was chosen on the page, or named by a script: who, and what shall go wrong. No e-mail is a no."""
 
@@ -29,7 +29,7 @@ class Choice:
     faults: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Offer:
     """What the page shows: for whom, where its form goes, which people come first or not at all, what may go wrong."""
 

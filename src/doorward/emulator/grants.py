@@ -6,13 +6,13 @@ where one is given, so that an application's sessions outlive a restart; codes a
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
+from doorward.base.frozen import frozen
 from doorward.protocol.jose import base64url_encode
 
 CODE_SECONDS = 300
@@ -55,7 +55,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     used: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class NotGranted(Exception):
     """A code or token is not good; `reason` says why."""
 

@@ -4,16 +4,15 @@ One cookie for the emulator, one row of people for each provider behind it, the 
 restart a browser is asked again.
 """
 
-from dataclasses import dataclass
-
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy, opaque_token
+from doorward.base.frozen import frozen
 
 COOKIE = "emulator_session"
 BROWSERS_AT_MOST = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SignedIn:
     """A person who is signed in at a provider. `at` is when, in seconds; `session` names the provider's session."""
 

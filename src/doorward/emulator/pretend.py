@@ -5,9 +5,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from doorward.base.frozen import frozen
 from doorward.emulator.messages import MintRequest
 from doorward.emulator.web import Ask, Reply
 
@@ -37,7 +37,7 @@ class Pretend(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Spot:
     """A door of a provider. `realm` is the part of the provider that it belongs to (Entra: tenant and version)."""
 

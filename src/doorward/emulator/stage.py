@@ -1,10 +1,10 @@
 """What all pretend providers of one emulator share: time, people, applications, grants, browsers, log."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
+from doorward.base.frozen import frozen
 from doorward.emulator.clients import Clients
 from doorward.emulator.faults import Switches
 from doorward.emulator.grants import Grants
@@ -15,7 +15,7 @@ from doorward.emulator.traffic import Traffic
 GRANTS_FILE = "refresh-tokens.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stage:
     """The shared parts. `base_url` has no path; `keys` is the directory of what must outlive the process, or None."""
 

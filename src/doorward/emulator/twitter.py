@@ -5,9 +5,10 @@ exchanged once with its verifier, and the browser goes back to a registered addr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 
+from doorward.base.frozen import frozen
 from doorward.base.text import email_key
 from doorward.emulator import leave
 from doorward.emulator.choosing import Choice, Offer, choice_of, offer_page
@@ -66,7 +67,7 @@ def addresses(base_url: str) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Held:
     """A request token or an access token: its secret, whose application it is, and the person once there is one."""
 

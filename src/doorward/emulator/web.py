@@ -5,10 +5,11 @@ neither cached nor read by a page from elsewhere.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.pages import page_headers, render
 from doorward.protocol.oauth2 import FORM
 from doorward.protocol.parameters import Pairs, write_parameters
@@ -21,7 +22,7 @@ GARBAGE = b"<!doctype html><title>Bad gateway</title><h1>502 Bad Gateway</h1>"
 _SUBMIT = "document.forms[0].submit()"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ask:
     """A request: `query` is as it was sent, header names are lower case."""
 
@@ -52,7 +53,7 @@ class Ask:
         return self.media_type == FORM
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reply:
     """An answer, sent after `delay` seconds.
 

@@ -1,11 +1,11 @@
 """Sign-in, put together: sessions, the gate, the providers' conversations, the handlers of Easy Auth, the porter."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from doorward.accounts.registrations import refuse_unadmitted
 from doorward.accounts.tokens import TokenOffice
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.config.auth_plan import AuthPlan
 from doorward.config.challenge import challenges_of
@@ -47,7 +47,7 @@ from doorward.sessions.session_token import SessionTokens
 LEEWAY = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SignInDoors:
     """What sign-in gives to the public listener.
 

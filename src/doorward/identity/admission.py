@@ -7,11 +7,12 @@ is asked for every request.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Literal, TypeAlias, final
 
 from doorward.base.errors import ErrorRow
+from doorward.base.frozen import frozen
 from doorward.base.refusals import NOT_FOUND
 from doorward.base.refusals_easyauth import SIGN_IN_REQUIRED
 from doorward.base.refusals_gateway import ACCESS_FORBIDDEN, CROSS_SITE_REQUEST, MALFORMED_ADDRESS
@@ -32,7 +33,7 @@ class Via(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Allow:
     """Forward, as `principal`, or without identity where there is none. `rule` names the rule that decided."""
 
@@ -41,7 +42,7 @@ class Allow:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Anonymous:
     """No credential of ours came with the request, or a cookie that says nothing (any more).
 
@@ -53,7 +54,7 @@ class Anonymous:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Recognised:
     """A good credential; `allow` is the decision that it comes to, made once for all requests of its bearer."""
 
@@ -67,7 +68,7 @@ class Recognised:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bad:
     """A credential that is present and does not pass: 401 or 403 by `row`, never a fallback (interface section 5)."""
 
@@ -79,7 +80,7 @@ Credential: TypeAlias = Anonymous | Recognised | Bad
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Challenge:
     """Ask for a sign-in: by a redirect (`redirect`), or by 401 with the challenge header.
 
@@ -93,7 +94,7 @@ class Challenge:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Deny:
     """Refuse, with the status of `row`."""
 
@@ -105,7 +106,7 @@ class Deny:
 Decision: TypeAlias = Allow | Challenge | Deny
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AdmissionRules:
     """What the auth tree and the settings say about requests.
 

@@ -9,9 +9,10 @@ is not malformed; it only never counts as excluded.
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
 from urllib.parse import unquote_to_bytes
+
+from doorward.base.frozen import frozen
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]|%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -51,7 +52,7 @@ def _becomes_meaningful(text: str) -> bool:
     return not _MEANINGFUL.isdisjoint(unicodedata.normalize("NFKC", strange))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class OpenPaths:
     """Paths that need no sign-in: `exact` ones, and everything that begins with one of `prefixes`."""
 

@@ -5,10 +5,10 @@ has to hold; what a token does not say counts against it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from doorward.base.errors import ErrorRow
+from doorward.base.frozen import frozen
 from doorward.base.refusals_gateway import (
     APPLICATION_NOT_ADMITTED,
     OBJECT_ID_REQUIRED,
@@ -19,7 +19,7 @@ from doorward.base.refusals_gateway import (
 from doorward.base.text import ascii_lower, domain_key, email_key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Policy:
     """Who may pass, beyond being signed in (easy-auth reference 8.3); an empty list asks nothing.
 
@@ -36,7 +36,7 @@ class Policy:
     requires_oid: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class GuestList:
     """The people of `easyauth.allowed_emails`, `allowed_domains` and `allowed_users`; without any, everybody.
 

@@ -4,10 +4,10 @@ A restart during a provider's outage must still be able to check signatures, so 
 it came. Whoever reads it back parses it again: the database is not trusted to have kept it whole.
 """
 
-from dataclasses import dataclass
 from typing import Protocol, final
 
 from doorward.base.clock import Clock
+from doorward.base.frozen import frozen
 from doorward.store import changes, key_sets
 from doorward.store.sql import Cursor, Store
 
@@ -15,7 +15,7 @@ CHANGE = "key_sets"
 """The kind of change that tells other processes of a younger document; its subject is the address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class KeptDocument:
     """A key document as it came from `url`; `fetched_at` is in seconds since the epoch."""
 

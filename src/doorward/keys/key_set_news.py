@@ -1,10 +1,11 @@
 """What is told of the providers' key sets: to the audit trail, to operators, to the numbers."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from doorward.base.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class KeySetEvent:
     """Something the audit trail should know; `reason` is empty for a success."""
 
@@ -14,7 +15,7 @@ class KeySetEvent:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class KeySetStatus:
     """What is known of one address. `age` and `fetched_at` (epoch) are in seconds, None without keys."""
 

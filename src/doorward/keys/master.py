@@ -7,12 +7,12 @@ a missing file is never replaced over a database that already holds sealed value
 import os
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from doorward.base.entropy import TOKEN_BYTES, Entropy
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import KEY_FILE_MISSING, KEY_FILE_UNUSABLE
+from doorward.base.frozen import frozen
 from doorward.base.secret import Secret
 from doorward.protocol.sealing import Sealer
 
@@ -24,7 +24,7 @@ _HEADER = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MasterSecrets:
     """The secrets as they are written in hexadecimal."""
 

@@ -12,13 +12,13 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from doorward.base.clock import Clock, rfc3339
 from doorward.base.entropy import Entropy, ordered_id
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import KEYS_NOT_OPENED
+from doorward.base.frozen import frozen
 from doorward.protocol.sealing import NotOpened, Sealer
 from doorward.protocol.signing import Algorithm, TokenKey, UnknownHeader, draw_secret, open_token
 from doorward.store import Cursor, Store, changes, signing_keys
@@ -29,7 +29,7 @@ RELOAD_INTERVAL = 0.25
 _log = logging.getLogger("doorward.keys")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RingEntry:
     """One key of the ring as it is stored; times are seconds since the epoch."""
 

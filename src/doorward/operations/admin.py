@@ -8,13 +8,13 @@ probe say so instead of hanging with it. Liveness asks nobody (token-exchange re
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 
 from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.faults import CHECK_TIMED_OUT
+from doorward.base.frozen import frozen
 from doorward.base.refusals import INTERNAL_ERROR, SHUTTING_DOWN
 from doorward.identity.visit import Visit
 from doorward.inbound.blame import frames
@@ -29,7 +29,7 @@ _JSON = ((b"content-type", b"application/json"), (b"cache-control", b"no-store")
 log = logging.getLogger("doorward.operations")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reason:
     """One thing that keeps the service from being ready."""
 

@@ -12,10 +12,11 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import count
 from typing import Any, final
 
+from doorward.base.frozen import frozen
 from doorward.inbound.serve import Run
 from doorward.operations import admin
 from doorward.operations.metrics import Snapshot
@@ -27,7 +28,7 @@ LINE_BYTES = 1 << 24
 log = logging.getLogger("doorward.operations")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tie:
     """What a worker inherits: the public socket, listening already, and the line to its supervisor."""
 

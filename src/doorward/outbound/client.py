@@ -6,10 +6,11 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, final
 from urllib.parse import SplitResult, unquote
 
+from doorward.base.frozen import frozen
 from doorward.base.loopback import is_loopback_host
 from doorward.outbound.failure import OutboundFailed, reason_of
 from doorward.outbound.flight import Flight, held_by, in_thread, pool_classes
@@ -32,7 +33,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """What a provider answered: a status of 2xx or 4xx, the media type in lower case without parameters, the body."""
 
@@ -41,7 +42,7 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Call:
     """One request, and the bounds of its answer: seconds in all, and bytes."""
 

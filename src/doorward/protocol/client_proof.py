@@ -7,7 +7,7 @@ shown.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
 import msgspec
@@ -19,13 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from doorward.base.frozen import frozen
 from doorward.protocol.jose import base64url_encode
 
 LIFETIME = 300
 BACKDATED = 30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class CertificateProof:
     """The key of a registered certificate; `thumbprints` are its SHA-1 and SHA-256, for `x5t` and `x5t#S256`."""
 
@@ -63,7 +64,7 @@ class CertificateProof:
         return _compact(signing_input, self.private.sign(signing_input, PKCS1v15(), SHA256()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SignedSecret:
     """The key of a team, whose JWTs stand where a client secret would."""
 

@@ -7,9 +7,9 @@ tokens is stricter, and stands with it.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from doorward.base.frozen import frozen
 from doorward.base.text import cleaned
 from doorward.protocol.jose import (
     COMPACT_FORM,
@@ -129,7 +129,7 @@ _ID_TOKEN_SHAPES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class IssuerRule:
     """Which issuers are acceptable: in words, and as a predicate of claims whose shapes were checked."""
 
@@ -142,7 +142,7 @@ def issuer_is(*issuers: str) -> IssuerRule:
     return IssuerRule(" or ".join(issuers), lambda claims: bool(claims["iss"]) and claims["iss"] in issuers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class IdTokenRules:
     """What a token is held to.
 

@@ -9,7 +9,7 @@ reference 2.5, 2.6, 2.13). Keys of other algorithms are read in `algorithms`.
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import cast
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from doorward.base.frozen import frozen
 from doorward.base.strict_json import FEW_PARTS, NotStrictJson, decode_object
 from doorward.protocol.refusal import Check, TokenRefused
 
@@ -70,7 +71,7 @@ SIGNATURE = Check(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UnverifiedToken:
     """A well-formed compact token whose signature nobody has checked yet.
 
@@ -89,7 +90,7 @@ class UnverifiedToken:
         return str(self.header["alg"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProviderKey:
     """One usable RSA key of a provider; `issuer` is the key's own issuer, where the document names one."""
 
@@ -99,7 +100,7 @@ class ProviderKey:
     modulus: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OtherKey:
     """One usable key of a provider that signs by another algorithm than RS256: by those in `algorithms`."""
 
@@ -108,7 +109,7 @@ class OtherKey:
     verifies: Callable[[str, bytes, bytes], bool] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class KeySet:
     """The usable keys of one key document, by `kid`; `others` verify everything but RS256."""
 

@@ -4,7 +4,6 @@ Nothing in production signs with RSA: our own tokens have keys of another kind (
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 import msgspec
@@ -18,10 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from doorward.base.frozen import frozen
 from doorward.protocol.jose import RSA_EXPONENT, base64url_encode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class RsaSigner:
     """An RSA key that signs RS256 tokens under its `kid`."""
 

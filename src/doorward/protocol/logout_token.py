@@ -5,9 +5,9 @@ says what is in it, section 2.6 how it is checked. An id_token must never pass f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
+from doorward.base.frozen import frozen
 from doorward.protocol.oidc import VerifiedClaims
 from doorward.protocol.refusal import Check, TokenRefused
 
@@ -41,7 +41,7 @@ FRESHLY_ISSUED = Check(
 CHECKS = (LOGOUT_EVENT, NO_NONCE, NAMES_SOMEBODY, FRESHLY_ISSUED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LogoutToken:
     """Whose session has ended at `issuer`: that of `session`, the provider's `sid`, or every one of `subject`.
 

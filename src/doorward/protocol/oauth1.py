@@ -8,10 +8,11 @@ import hmac
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from doorward.base.frozen import frozen
 from doorward.protocol.parameter_message import ParameterMessage
 from doorward.protocol.parameters import BadMessage, Pairs, refuse_repeated, write_parameters
 
@@ -21,7 +22,7 @@ _PART = re.compile(r'([A-Za-z0-9_.~%-]+)="([^",]*)"')
 _NEEDED = ("oauth_consumer_key", "oauth_nonce", "oauth_signature", "oauth_signature_method", "oauth_timestamp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Consumer:
     """An application: its key and secret."""
 
@@ -29,7 +30,7 @@ class Consumer:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Token:
     """A request token or an access token, with its secret; both empty where there is none yet."""
 
@@ -37,7 +38,7 @@ class Token:
     secret: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestTokenAnswer(ParameterMessage):
     """The answer to a request for a request token (RFC 5849 section 2.1)."""
 
@@ -47,7 +48,7 @@ class RequestTokenAnswer(ParameterMessage):
     further: Pairs = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CallbackAnswer(ParameterMessage):
     """What the browser brings back (section 2.2); `denied` is the request token of who said no."""
 
@@ -57,7 +58,7 @@ class CallbackAnswer(ParameterMessage):
     further: Pairs = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AccessTokenAnswer(ParameterMessage):
     """The answer to a request for an access token (section 2.3), with whose it is as Twitter adds it."""
 

@@ -7,12 +7,13 @@ beyond the parameters it knows stands in `further`, in its order. Tokens, codes 
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from hashlib import sha256
 from typing import ClassVar, Self, cast
 
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.protocol.jose import base64url_encode
 from doorward.protocol.parameter_message import ParameterMessage
@@ -25,7 +26,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_SECONDS = 10**10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuthorizationRequest(ParameterMessage):
     """What the browser carries to the provider (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2.1, RFC 7636 4.3)."""
 
@@ -47,7 +48,7 @@ class AuthorizationRequest(ParameterMessage):
     state: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuthorizationResponse(ParameterMessage):
     """What the browser brings back, in a query, a fragment or a posted form (RFC 6749 4.1.2, OAuth 2.0 Form Post)."""
 
@@ -66,7 +67,7 @@ class AuthorizationResponse(ParameterMessage):
     further: Pairs = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CodeRedemption(ParameterMessage):
     """A code for tokens (RFC 6749 section 4.1.3); the client proves itself by secret or assertion (RFC 7523 2.2)."""
 
@@ -84,7 +85,7 @@ class CodeRedemption(ParameterMessage):
     further: Pairs = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RefreshRequest(ParameterMessage):
     """A refresh token for new tokens (RFC 6749 section 6)."""
 
@@ -100,7 +101,7 @@ class RefreshRequest(ParameterMessage):
     further: Pairs = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EndSessionRequest(ParameterMessage):
     """Sign-out at the provider (OpenID Connect RP-Initiated Logout 1.0 section 2)."""
 
@@ -130,7 +131,7 @@ def read_token_request(body: bytes) -> CodeRedemption | RefreshRequest:
 # --- answers of the token endpoint ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Answer:
     """An answer of the token endpoint: members, most of them text.
 
@@ -179,7 +180,7 @@ class _Answer:
         return cls.from_members(dict(read_form(body)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenResponse(_Answer):
     """Tokens (RFC 6749 section 5.1, OpenID Connect Core 3.1.3.3). `expires_in` counts seconds; None is absent."""
 
@@ -196,7 +197,7 @@ class TokenResponse(_Answer):
             raise BadMessage("access_token is absent")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenError(_Answer):
     """A refusal of the token endpoint (RFC 6749 section 5.2)."""
 
@@ -223,7 +224,7 @@ def read_token_answer(media_type: str, body: bytes) -> TokenResponse | TokenErro
     return TokenError.from_members(members) if "error" in members else TokenResponse.from_members(members)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UserInfo:
     """What a provider says of a person: the UserInfo answer (OpenID Connect Core 5.3.2), or a profile of its own."""
 

@@ -6,9 +6,9 @@ a particular provider adds (issuer forms, kinds of token, e-mail rules) stands i
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import cast
 
+from doorward.base.frozen import frozen
 from doorward.base.text import guid, has_hidden
 from doorward.protocol.refusal import Check, Fault, TokenRefused
 
@@ -74,7 +74,7 @@ class VerifiedClaims(Mapping[str, object]):
         return cast("str", self._claims[name])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class ClaimShape:
     """What one claim must look like: its name, whether it must be there, the predicate, and the predicate in words."""
 

@@ -5,9 +5,10 @@ without a value counts as absent (RFC 6749 section 3.1), so an empty string is h
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import ClassVar, Self, cast
 
+from doorward.base.frozen import frozen
 from doorward.protocol.parameters import (
     BadMessage,
     Pairs,
@@ -18,7 +19,7 @@ from doorward.protocol.parameters import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ParameterMessage:
     """A message that is a row of parameters; a field has the name of its parameter.
 

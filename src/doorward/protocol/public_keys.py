@@ -5,7 +5,7 @@ verifies under the one algorithm that it was made for, so nothing in a token cho
 section 3.1).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol, cast
 
 from cryptography.exceptions import InvalidSignature
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey a
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from doorward.base.frozen import frozen
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.protocol.jose import MAX_KEYS, MAX_KID, base64url_decode
 
@@ -26,7 +27,7 @@ class _Verifier(Protocol):
     def __call__(self, signing_input: bytes, signature: bytes, /) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PublicKey:
     """One published key, with the one algorithm that it verifies."""
 

@@ -5,8 +5,9 @@ is made. What a fault means on the wire (code, status) is decided by the room th
 gateway answer the same fault differently.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+
+from doorward.base.frozen import frozen
 
 
 class Fault(Enum):
@@ -19,7 +20,7 @@ class Fault(Enum):
     AUDIENCE = "audience"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Check:
     """One check of a token: its name, what it demands, and the source of the rule."""
 

@@ -5,7 +5,7 @@ byte. So nothing in a token ever chooses how it is verified, and these keys neve
 """
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol, Self, cast
 
 import msgspec
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from doorward.base.entropy import Entropy
+from doorward.base.frozen import frozen
 from doorward.protocol.jose import base64url_decode, base64url_encode
 from doorward.protocol.public_keys import P256_BYTES, P256_ORDER, verifies_eddsa, verifies_es256
 
@@ -33,7 +34,7 @@ class _Scheme(Protocol):
     def public_members(self) -> dict[str, str]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _Hs256:
     secret: bytes = field(repr=False)
 
@@ -47,7 +48,7 @@ class _Hs256:
         return {}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _Es256:
     private: EllipticCurvePrivateKey
 
@@ -69,7 +70,7 @@ class _Es256:
         return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _EdDsa:
     private: Ed25519PrivateKey
 
@@ -88,7 +89,7 @@ class _EdDsa:
         return {"kty": "OKP", "crv": "Ed25519", "x": base64url_encode(public).decode()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenKey:
     """One key of our own; `header` is the encoded header that its tokens carry, `secret` its 32 bytes."""
 

@@ -6,9 +6,9 @@ anybody here: the key of a person is (cloud, tid, oid) (reference 2.8, 2.9).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import cast
 
+from doorward.base.frozen import frozen
 from doorward.base.text import ascii_lower, cleaned, email_key, guid
 from doorward.protocol.jose import (
     COMPACT_FORM,
@@ -137,7 +137,7 @@ _USER_NAMES = ("preferred_username", "upn", "unique_name")
 _ACCESS_TOKEN_MARKS = ("scp", "appidacr", "azpacr", "idtyp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Authority:
     """One version of one cloud: who issues tokens there, and where its keys are published.
 
@@ -157,7 +157,7 @@ class Authority:
         return self.issuer.replace(TENANT_MARK, tenant)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Signer:
     """A key that made the signature, the authority that publishes it, and that authority's version 2.0 keys."""
 
@@ -166,7 +166,7 @@ class Signer:
     keys_v2: KeySet | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EntraIdentity:
     """Who an accepted id_token speaks of.
 

@@ -5,9 +5,9 @@ samples prove, and the modern map is all of it. What stands in no map keeps its 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from doorward.base.frozen import frozen
 from doorward.identity.claims import (
     DATE_OF_BIRTH,
     EMAIL,
@@ -132,7 +132,7 @@ def map_token(raw: Raw, legacy: bool) -> tuple[Claim, ...]:  # noqa: FBT001 - th
     return tuple(Claim(names.get(name, name), text) for name, value in raw.items() for text in printed(value))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class ClaimRule:
     """One row of a profile's table: the field, where a dot leads into an object, and the claim type it becomes."""
 

@@ -4,9 +4,10 @@ A provider is one file with one `SPEC` of this type; `providers.ALL` finds them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
+from doorward.base.frozen import frozen
 from doorward.identity.claims import NAME
 from doorward.protocol.id_token import IssuerRule, KeyRule, issuer_is
 from doorward.protocol.jose import ONLY_RS256, ProviderKey
@@ -20,7 +21,7 @@ LoginName: TypeAlias = tuple[str, str]
 """A claim type to take `user_id` from, and the claim type to report as `name_typ` when it was taken from there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Endpoints:
     """A provider's addresses; empty where there is none, or where discovery at `issuer` gives it."""
 
@@ -36,7 +37,7 @@ class Endpoints:
     token_info_endpoint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProviderSpec:
     """All that is known of one provider.
 

@@ -6,11 +6,11 @@ status: a test wants to look at it.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from doorward.base.frozen import frozen
 from doorward.base.loopback import is_loopback_host
 from doorward.protocol.easyauth import SESSION_COOKIE
 
@@ -25,7 +25,7 @@ class TokenPair(NamedTuple):
     platform_token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Response:
     """What came back; header names are lower-case. `set_cookies` are the values of every Set-Cookie."""
 
