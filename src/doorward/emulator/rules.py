@@ -5,11 +5,11 @@ Owns what is common in making tokens. The doors ask these rules, and know no pro
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.emulator.clients import Client
 from doorward.emulator.grants import Grant
 from doorward.emulator.id_tokens import signed, spoilt, tied
@@ -25,13 +25,16 @@ from doorward.protocol.oauth2 import AuthorizationRequest, TokenError, TokenResp
 from doorward.protocol.parameters import Pairs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Beside:
     """What an id_token goes out with: a code, an access token, both or neither; and whether it is a refresh."""
 
     code: str = ""
     access_token: str = ""
     refreshed: bool = False
+
+
+ALONE = Beside()
 
 
 class OAuthRules(ABC):
@@ -92,7 +95,7 @@ class OAuthRules(ABC):
 
     # --- what an application gets ---
 
-    def id_token(self, grant: Grant, beside: Beside = Beside()) -> str:
+    def id_token(self, grant: Grant, beside: Beside = ALONE) -> str:
         """Make the id_token of a grant."""
         person = self.stage.people.find(grant.email)
         claims = tied(self.claims(grant, person), grant, beside.code, beside.access_token)
