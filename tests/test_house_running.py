@@ -1,6 +1,7 @@
 """The run of a whole serving process: what keeps it from starting, what it reads again, how it ends, what it says."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from doorward import running
 from doorward.accounts.organizations import set_organization_enabled
 from doorward.store import Store
 from tests.support import canaries
@@ -27,6 +29,22 @@ JANE = "jane@contoso.com"
 
 def _file_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
+
+
+# --- how it starts -------------------------------------------------------------------------------------------------
+
+
+def test_garbage_is_collected_once_it_serves() -> None:
+    """The collector, which rests while a process starts, works from then on."""
+    before = gc.get_threshold()
+    gc.disable()
+    try:
+        running._spare_the_collector()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 # --- what keeps it from starting -----------------------------------------------------------------------------------

@@ -37,9 +37,8 @@ from doorward.house import (
     refuse_unusable_default,
     trust_of,
 )
-from doorward.identity.visit import Visit
 from doorward.inbound.crowd import Limits
-from doorward.inbound.door import Door
+from doorward.inbound.door import Door, Seen
 from doorward.inbound.listen import Listener, bind, load_certificate, tls_context
 from doorward.inbound.serve import Run, run_loop, serve, signals
 from doorward.operations import admin, logs
@@ -79,6 +78,7 @@ def run(options: Options, settings: Settings) -> int:
         return run_loop(Service(options, settings, Sockets(public=tie.public, admin=None), tie).run())
     sockets = bind_all(settings)
     if settings.server.workers > 1 and sockets.admin is not None:
+        _spare_the_collector()
         return run_loop(supervise(_duties(options, settings, sockets.public, sockets.admin)))
     return run_loop(Service(options, settings, sockets).run())
 
@@ -284,7 +284,7 @@ class Service:
         self._retiring = asyncio.create_task(previous.finish())
 
 
-def _ignore(_visit: Visit, _route: str, _status: int, _seconds: float) -> None:
+def _ignore(_visit: Seen, _route: str, _status: int, _seconds: float) -> None:
     """Probes are neither counted nor logged: they come all the time."""
 
 
@@ -293,8 +293,8 @@ def _spare_the_collector() -> None:
 
     Nearly everything that a request makes goes when its last name goes; each round over the rest costs requests time.
     """
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)
 
 

@@ -31,6 +31,7 @@ def frozen(made: type[T] | None = None, *, kw_only: bool = True) -> type[T] | Ca
 
 def _made(plain: type[T], *, kw_only: bool) -> type[T]:
     missing = [name for name in _COMPARING if vars(plain).get(name) is None]
+    plain.__doc__ = plain.__doc__ or plain.__name__  # else the standard library reads a signature, which takes its time
     made = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(plain)
     _put_stand_in(made, "__init__", lambda: {"__init__": _maker(made)})
     for name in missing:

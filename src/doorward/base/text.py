@@ -8,8 +8,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-import idna
-
 EMAIL_MAX = 254
 NAME_MAX = 200
 _GUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
@@ -46,12 +44,19 @@ def domain_key(domain: str) -> str | None:
 @lru_cache(_KNOWN_DOMAINS)
 def _domain_key(domain: str) -> str | None:
     folded = ascii_lower(domain)
-    try:
-        name = folded if folded.isascii() else idna.encode(folded, uts46=True).decode().lower()
-    except (idna.IDNAError, UnicodeError):
-        return None
+    name = folded if folded.isascii() else _in_ascii(folded)
     labels = name.split(".")
     return name if len(name) <= 253 and all(_LABEL.fullmatch(label) for label in labels) else None
+
+
+def _in_ascii(domain: str) -> str:
+    """Give an internationalized domain as DNS has it (RFC 5891); empty where there is no such name."""
+    import idna  # noqa: PLC0415 - its tables take time to load, and hardly a domain needs them
+
+    try:
+        return idna.encode(domain, uts46=True).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        return ""
 
 
 def email_key(address: str) -> str | None:

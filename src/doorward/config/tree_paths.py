@@ -16,7 +16,7 @@ PATH_MAX = 2048
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _DOTS = frozenset({".", ".."})
 _FOREIGN = ("/auth-service", "/.well-known")
-_PATH = re.compile(r"/[ -~\u0080-\U0010ffff]*")
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
