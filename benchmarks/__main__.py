@@ -59,8 +59,10 @@ def _gateway(given: argparse.Namespace) -> Ratios:
     plan = gateway.Plan(
         sessions=given.sessions,
         further=1_000_000 if given.million else 0,
-        seconds=1 if given.quick else given.seconds,
-        rounds=2 if given.quick else given.rounds,
+        seconds=given.seconds,
+        rounds=given.rounds,
+        quick=given.quick,
+        large=given.large << 30,
         allows_missing=given.allow_missing,
     )
     return gateway.measure(plan)
@@ -85,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_gateway(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sessions", type=int, default=10_000, help="people who are signed in (10000)")
     parser.add_argument("--million", action="store_true", help="have a million further sessions in the database")
+    parser.add_argument(
+        "--large", type=int, nargs="?", default=0, const=10, metavar="GIB",
+        help="send bodies of so many GiB each way, too (10)",
+    )  # fmt: skip
     parser.add_argument("--allow-missing", action="store_true", help="go on without a proxy that cannot be had")
     _add_common(parser)
 

@@ -1,11 +1,11 @@
 """Proxies under measurement, each with one worker and its usual answers to the question of keeping connections alive.
 
 All stand before the same application: an nginx on the other core, which answers 100 bytes at `/`, and larger bodies
-from memory. None writes an access log. Where the service decides for nginx, the configuration is that of deploy/nginx,
+from memory. None writes an access log. Where the service decides for a proxy, the configuration is that of deploy/,
 with nothing changed but addresses.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from benchmarks.tools import program
 
 SMALL = 100
 BODIES = {"/": SMALL, "/10k": 10 * 1024, "/1m": 1024 * 1024}
-_DEPLOYED = ROOT / "deploy" / "nginx"
+_DEPLOYED = ROOT / "deploy"
 _NGINX = """
 daemon off;
 worker_processes 1;
@@ -104,6 +104,26 @@ static_resources:
       - lb_endpoints:
         - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {application}}}}}}}
 """
+_CADDY_OPTIONS = """
+{
+    admin off
+    persist_config off
+    auto_https off
+    default_bind 127.0.0.1
+    log {
+        level ERROR
+    }
+}
+"""
+_CADDY = """
+http://:{port} {{
+    reverse_proxy 127.0.0.1:{application} {{
+        transport http {{
+            keepalive_idle_conns_per_host 512
+        }}
+    }}
+}}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +168,15 @@ def deciding_nginx(stage: Stage, port: int, doorward: int) -> Generator[Child]:
     """Run nginx with the configuration of deploy/nginx, which asks the service on port `doorward` each time."""
     place = stage.place("nginx-with-doorward")
     for name in ("protect.conf", "endpoints.conf"):
-        (place / name).write_text((_DEPLOYED / name).read_text())
-    with _nginx(place, _decided(place, port, doorward, stage.application)) as child:
+        (place / name).write_text((_DEPLOYED / "nginx" / name).read_text())
+    with _nginx(place, nginx_site(place, port, doorward, stage.application)) as child:
         child.wait_for(f"http://127.0.0.1:{port}/.auth/version")
         yield child
 
 
-def _decided(place: Path, port: int, doorward: int, app: int) -> str:
+def nginx_site(place: Path, port: int, doorward: int, app: int) -> str:
     """Give the configuration of deploy/nginx on plain HTTP, without its server that only redirects to HTTPS."""
-    text = (_DEPLOYED / "app.conf").read_text()
+    text = (_DEPLOYED / "nginx" / "app.conf").read_text()
     head, _, rest = text.partition("server {\n    listen 80;")
     server = rest.partition("}\n")[2]
     kept = "".join(line for line in server.splitlines(keepends=True) if "ssl_certificate" not in line)
@@ -168,12 +188,16 @@ def _decided(place: Path, port: int, doorward: int, app: int) -> str:
         "/etc/nginx/doorward/": f"{place}/",
         "keepalive 16;": "keepalive 512; keepalive_requests 100000000;",
     }
-    whole = head + kept
+    return changed(head + kept, replaced)
+
+
+def changed(text: str, replaced: Mapping[str, str]) -> str:
+    """Put other addresses into a deployed configuration; raises `RuntimeError` for one that is not there any more."""
     for old, new in replaced.items():
-        if old not in whole:
-            raise RuntimeError(f"deploy/nginx has changed: {old!r} is not there")
-        whole = whole.replace(old, new)
-    return whole
+        if old not in text:
+            raise RuntimeError(f"what is deployed has changed: {old!r} is not there")
+        text = text.replace(old, new)
+    return text
 
 
 @contextmanager
@@ -195,6 +219,43 @@ def envoy(stage: Stage, port: int) -> Generator[Child]:
                "--use-dynamic-base-id"]  # fmt: skip
     with Child(command, file.parent) as child:
         child.wait_for(f"http://127.0.0.1:{port}/")
+        yield child
+
+
+@contextmanager
+def caddy(stage: Stage, port: int) -> Generator[Child]:
+    """Run Caddy as nothing but a proxy, in one thread."""
+    site = _CADDY.format(port=port, application=stage.application)
+    with _caddy(stage.place("caddy"), site, f"http://127.0.0.1:{port}/") as child:
+        yield child
+
+
+@contextmanager
+def deciding_caddy(stage: Stage, port: int, doorward: int) -> Generator[Child]:
+    """Run Caddy with the configuration of deploy/caddy, which asks the service on port `doorward` each time."""
+    site = caddy_site(port, doorward, stage.application)
+    with _caddy(stage.place("caddy-with-doorward"), site, f"http://127.0.0.1:{port}/.auth/version") as child:
+        yield child
+
+
+def caddy_site(port: int, doorward: int, app: int) -> str:
+    """Give the configuration of deploy/caddy on plain HTTP, for a service and an application on these ports."""
+    replaced = {
+        "\napp.example.com {": f"\nhttp://:{port} {{",
+        "127.0.0.1:8080": f"127.0.0.1:{doorward}",
+        "127.0.0.1:3000": f"127.0.0.1:{app}",
+    }
+    return changed((_DEPLOYED / "caddy" / "Caddyfile").read_text(), replaced)
+
+
+@contextmanager
+def _caddy(place: Path, site: str, url: str) -> Generator[Child]:
+    file = place / "Caddyfile"
+    file.write_text(_CADDY_OPTIONS + site)
+    environment = {"GOMAXPROCS": "1", "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place), "HOME": str(place)}
+    command = [program("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"]
+    with Child(command, place, environment=environment) as child:
+        child.wait_for(url)
         yield child
 
 

@@ -7,6 +7,8 @@ import msgspec
 
 from benchmarks.results import Figure
 
+_OF = ": "
+
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """What must be reached: `of` measured against `to`, or by itself, at least `bound` or with `at_most` at most."""
@@ -17,6 +19,11 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     bound: float
     aim: float | None = None
     at_most: bool = False
+
+
+def of(who: str, what: str) -> str:
+    """Name a measurement by whom and what it is of; in the tables it stands in who's column."""
+    return f"{who}{_OF}{what}"
 
 
 class Ratios(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +61,8 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
         """Give the tables of a page."""
         yield self.about
         yield ""
-        yield "| measured | median | least to greatest |"
-        yield "|---|---|---|"
-        for name in self.names():
-            values = [measured[name] for measured in self.rounds if name in measured]
-            yield f"| {name} | {self.median(name):.4g} | {min(values):.4g} to {max(values):.4g} |"
-        yield ""
+        yield from self._columns()
+        yield from self._rows()
         yield "| must be reached | measured (least to greatest) | bound | aim |"
         yield "|---|---|---|---|"
         for mark in self.marks:
@@ -67,6 +70,36 @@ class Ratios(msgspec.Struct, frozen=True, kw_only=True):
         for reason in self.missing:
             yield ""
             yield f"Not measured: {reason}"
+
+    def _columns(self) -> Iterator[str]:
+        """Give the medians of what is named by `of`: a line for everything, a column for everybody."""
+        pairs = [name.partition(_OF)[::2] for name in self.names() if _OF in name]
+        everybody = list(dict.fromkeys(who for who, _ in pairs))
+        if not pairs:
+            return
+        yield f"| median of | {' | '.join(everybody)} |"
+        yield "|---" * (len(everybody) + 1) + "|"
+        for what in dict.fromkeys(what for _, what in pairs):
+            cells = (_number(self.median(of(who, what))) if (who, what) in pairs else "" for who in everybody)
+            yield f"| {what} | {' | '.join(cells)} |"
+        yield ""
+
+    def _rows(self) -> Iterator[str]:
+        """Give the other measurements, with how far the rounds are apart."""
+        names = [name for name in self.names() if _OF not in name]
+        if not names:
+            return
+        yield "| measured | median | least to greatest |"
+        yield "|---|---|---|"
+        for name in names:
+            values = [measured[name] for measured in self.rounds if name in measured]
+            yield f"| {name} | {_number(self.median(name))} | {_number(min(values))} to {_number(max(values))} |"
+        yield ""
+
+
+def _number(value: float) -> str:
+    """Write three figures at least, and never an exponent."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _row(mark: Mark, shares: list[float]) -> str:

@@ -174,8 +174,11 @@ def check_request(cookie: str) -> bytes:
     return f"GET /.auth/check HTTP/1.1\r\n{lines}\r\n".encode()
 
 
-def browser_headers(cookie: str) -> dict[str, str]:
-    """Give the headers of that request, with the session cookie among those of the application."""
+def browser_headers(cookie: str, name: str = COOKIE) -> dict[str, str]:
+    """Give the headers of that request, with the session cookie among those of the application.
+
+    `name` is that of another service's cookie.
+    """
     return {
         "Host": HOST,
         "Connection": "keep-alive",
@@ -193,5 +196,5 @@ def browser_headers(cookie: str) -> dict[str, str]:
         "Referer": f"http://{HOST}/somewhere/else",
         "Accept-Encoding": "gzip, deflate, br, zstd",
         "Accept-Language": "en-GB,en;q=0.9",
-        "Cookie": f"theme=dark; {COOKIE}={cookie}; _app={'x' * 1300}",
+        "Cookie": f"theme=dark; {name}={cookie}; _app={'x' * 1300}",
     }

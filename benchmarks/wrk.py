@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.processes import LOAD_CORE
-from benchmarks.signed_in import browser_headers
+from benchmarks.signed_in import COOKIE, browser_headers
 from benchmarks.tools import program
 
 _SCRIPT = """
@@ -53,9 +53,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return self.requests / self.seconds
 
 
-def script(file: Path, cookies: Path, path: str) -> Path:
-    """Write the script that asks for `path` as browsers do, with the cookies of the file `cookies`, one a line."""
-    headers = "".join(f"{name}: {value}\n" for name, value in browser_headers("@COOKIE@").items())
+def script(file: Path, cookies: Path, path: str, cookie: str = COOKIE) -> Path:
+    """Write the script that asks for `path` as browsers do, with the values of a cookie in a file, one a line."""
+    headers = "".join(f"{name}: {value}\n" for name, value in browser_headers("@COOKIE@", cookie).items())
     file.write_text(_SCRIPT.format(cookies=cookies, head=f"GET {path} HTTP/1.1\n{headers}"))
     return file
 
@@ -66,7 +66,7 @@ def ask(port: int, connections: int, seconds: float, lua: Path) -> Asked:
     Raises `RuntimeError` when an answer was no success.
     """
     command = ["taskset", "-c", str(LOAD_CORE), program("wrk"), "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s",
-               "-s", str(lua), f"http://127.0.0.1:{port}/"]  # fmt: skip
+               "--timeout", "20s", "-s", str(lua), f"http://127.0.0.1:{port}/"]  # fmt: skip
     finished = subprocess.run(command, capture_output=True, check=True)
     line = next(line for line in finished.stdout.splitlines() if line.startswith(b"JSON"))
     asked = msgspec.json.decode(line[4:], type=Asked)
