@@ -1,6 +1,7 @@
 """The command line of the benchmarks: `scripts/bench exchange [OPTIONS]`, and so on for the other suites."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> int:
     It is 2 where a program to compare with can neither be found nor fetched; nothing is measured then.
     """
     given = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended then, too
     try:
         results = _SUITES[given.suite](given)
     except MissingToolError as error:

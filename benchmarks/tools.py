@@ -39,6 +39,8 @@ def module(path: str) -> str:
     """Give the path of a module of Apache; raises `MissingToolError`."""
     if not Path(path).exists():
         _from_debian("apache2")
+    if not Path(path).exists():
+        raise MissingToolError(f"{path} is not where Debian's {' and '.join(_DEBIAN['apache2'])} put it")
     return path
 
 
@@ -48,8 +50,9 @@ def _from_debian(name: str) -> str:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise MissingToolError(reason)
     # What is installed must not start as a service: a policy-rc.d that answers 101 would be needed on a whole machine.
-    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
-    _run(command, reason, {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"})
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    _run(["apt-get", "update", "--quiet"], reason, quiet)
+    _run(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages], reason, quiet)
     found = shutil.which(name, path=_PATH)
     if found is None:
         raise MissingToolError(reason)
