@@ -90,6 +90,28 @@ def test_a_secret_in_place_of_its_name_is_masked(tmp_path: Path, monkeypatch: py
     assert secret not in render_text(shown)
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("session-encryption-key", "session-encryption-key"),
+        ("auth.v2-key", "auth.v2-key"),
+        ("AUTH_KEY", "AUTH_KEY"),
+        ("0123456789abcdef" * 4, "********"),
+        ("Zm9v+YmFy/cGFzdGVk==", "********"),
+    ],
+)
+def test_names_of_container_apps_secrets_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, shown: str
+) -> None:
+    """The names under which Container Apps keep their keys are no secrets; a key in place of its name is."""
+    monkeypatch.chdir(tmp_path)
+    names = [f"encryptionSettings.containerAppAuth{use}SecretName" for use in ("Encryption", "Signing")]
+    Path("auth.json").write_text(json.dumps(with_key(with_key(SEVERAL, names[0], written), names[1], written)))
+    Path("doorward.toml").write_text('[auth]\nfile = "auth.json"\n')
+    told = {entry.name: entry.value for entry in show(load(Options(environment=ENVIRONMENT, purpose="command")))}
+    assert [told[f"auth.{name}"] for name in names] == [shown, shown]
+
+
 def test_no_setting_is_left_out() -> None:
     """Every row of the table is shown, and an unset secret shows as nothing."""
     shown = show(Settings())

@@ -19,6 +19,7 @@ from doorward.config.tree_kinds import (
     PAIRS_OR_NAMES,
     PATHS,
     ROUTE,
+    SECRET_NAME,
     SETTING_NAME,
     SPAN,
     STRING,
@@ -119,9 +120,9 @@ _LAST: tuple[TreeKey, ...] = (
     _key("httpSettings.forwardProxy.customProtoHeaderName", HEADER, "A header that names the scheme. Only "
          "`X-Forwarded-Proto` is read, from `server.trusted_proxies` and in every convention; another name is "
          "reported.", ""),
-    _key("encryptionSettings.containerAppAuthEncryptionSecretName", SETTING_NAME, "Container Apps: the key that "
+    _key("encryptionSettings.containerAppAuthEncryptionSecretName", SECRET_NAME, "Container Apps: the key that "
          "sessions are sealed with.", reason=_KEYS),
-    _key("encryptionSettings.containerAppAuthSigningSecretName", SETTING_NAME, "Container Apps: the key that session "
+    _key("encryptionSettings.containerAppAuthSigningSecretName", SECRET_NAME, "Container Apps: the key that session "
          "tokens are signed with.", reason=_KEYS),
 )  # fmt: skip
 

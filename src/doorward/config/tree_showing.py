@@ -5,6 +5,7 @@ defaults that count. Secrets are never in the tree, only the names of their vari
 somebody pasted is shown as stars.
 """
 
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,9 +14,11 @@ from doorward.base.frozen import frozen
 from doorward.base.secret import MASK
 from doorward.config.auth_plan import AuthPlan
 from doorward.config.tree_keys import ANY_NAME, CUSTOM, PROVIDERS, Path, TreeKey, keys_of
-from doorward.config.tree_kinds import SETTING_NAME
+from doorward.config.tree_kinds import SECRET_NAME, SETTING_NAME
 from doorward.config.tree_providers import is_like_a_name
 from doorward.config.tree_reading import TreeValues
+
+_OF_CONTAINER_APPS = re.compile(r"(?=.{1,253}\Z)[a-z0-9]{1,24}(?:[.-]{1,8}[a-z0-9]{1,24})*")
 
 
 @frozen
@@ -88,7 +91,14 @@ def _counts(path: Path, value: object, plan: AuthPlan) -> bool:
     return value not in ("", ()) and any(path[1] == entry.spec.tree_key for entry in plan.providers.values())
 
 
+def _may_be_a_secret(key: TreeKey, name: str) -> bool:
+    """Say whether what should be a name looks like a secret; those of Container Apps have names of their own kind."""
+    if key.kind is SECRET_NAME:
+        return not (is_like_a_name(name) or _OF_CONTAINER_APPS.fullmatch(name))
+    return key.kind is SETTING_NAME and not is_like_a_name(name)
+
+
 def _written(key: TreeKey, value: object) -> object:
-    if key.kind is SETTING_NAME and isinstance(value, str) and value and not is_like_a_name(value):
+    if isinstance(value, str) and value and _may_be_a_secret(key, value):
         return MASK
     return key.kind.write(value)
