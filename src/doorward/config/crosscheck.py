@@ -20,6 +20,7 @@ from doorward.base.loopback import is_loopback_host
 from doorward.config.addresses import is_plain_http
 from doorward.config.clouds import BUILT_IN
 from doorward.config.crosscheck_auth import check_sign_in, check_sign_in_secrets
+from doorward.config.crosscheck_profile import check_profile
 from doorward.config.dev_keys import is_dev_key
 from doorward.config.documents import is_open_to_others, is_readable
 from doorward.config.findings import Finding, error, warning
@@ -49,6 +50,7 @@ def cross_check(settings: Settings, purpose: Purpose) -> Iterator[Finding]:
         yield from _proxies(settings)
         yield from _ca_file(settings)
         yield from check_sign_in(settings)
+        yield from check_profile(settings)
         yield from _without_effect(settings)
     if purpose in {"serve", "check"}:
         yield from _dev_keys(settings)

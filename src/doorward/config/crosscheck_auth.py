@@ -64,13 +64,14 @@ def check_sign_in_secrets(settings: Settings) -> Iterator[Finding]:
     plan, values = settings.auth.plan, settings.auth.values
     for provider in plan.providers.values() if plan else ():
         if values and is_dev_secret(provider.client_secret):
-            path = _path_of(provider)
+            path = path_of(provider)
             what = f"The client secret of {provider.name} is a fixed one of doorward dev, which everybody knows."
             fix = "Use the secret that the provider gave you."
             yield error(SETTING_UNSAFE, where=values.place(*path), setting=setting_of(path), what=what, fix=fix)
 
 
-def _path_of(provider: ProviderPlan) -> Path:
+def path_of(provider: ProviderPlan) -> Path:
+    """Give where a provider stands in the tree."""
     built_in = provider.name in providers.ALL
     return (PROVIDERS, provider.spec.tree_key) if built_in else (PROVIDERS, CUSTOM, provider.name)
 
@@ -113,7 +114,7 @@ def _who(settings: Settings, plan: AuthPlan, values: TreeValues) -> Iterator[Fin
     for provider in plan.providers.values():
         reason = _open_to(provider)
         if reason:
-            path = _path_of(provider)
+            path = path_of(provider)
             what = f"{provider.spec.label} ({provider.name}) admits {reason}, and nothing says who may pass."
             fix = f"Set {_LISTS}." if provider.spec.tree_key != ENTRA else (
                 f"Set WEBSITE_AUTH_AAD_ALLOWED_TENANTS, allowedPrincipals, or {_LISTS}."
@@ -182,7 +183,7 @@ def _fake_issuers(plan: AuthPlan, values: TreeValues) -> Iterator[Finding]:
     """Name every address of the tree that is plain http, and so on loopback; those of [providers] are named there."""
     for path, found in values.found.items():
         used = len(path) > 1 and path[0] == PROVIDERS and any(
-            path[: len(above)] == above for above in map(_path_of, plan.providers.values())
+            path[: len(above)] == above for above in map(path_of, plan.providers.values())
         )  # fmt: skip
         if used and isinstance(found.value, str) and is_plain_http(found.value):
             what = f"{'.'.join(path)} is plain http on loopback: whatever answers there is believed."

@@ -90,7 +90,8 @@ class EasyAuthSettings:
     profile: Profile = row(
         one_of("2016", "current", "container-apps"),
         "current",
-        "Which generation of App Service authentication is imitated where they differ.",
+        "Which generation of App Service authentication is imitated where they differ. What it lacks and the auth tree "
+        "asks for all the same is reported: keys that Container Apps have not, providers that came after 2016.",
     )
     me_when_anonymous: Literal["401", "empty"] = row(
         one_of("401", "empty"),
