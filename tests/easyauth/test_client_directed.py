@@ -488,27 +488,31 @@ async def test_graph_is_asked_whose_token_it_is(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "debug",
+    ("debug", "code"),
     [
-        {"app_id": "another-app"},
-        {"app_id": None},
-        {"is_valid": False},
-        {"is_valid": "true"},
-        {"is_valid": None},
-        {"type": "PAGE"},
-        {"type": "APP"},
-        {"user_id": "4712"},
-        {"expires_at": int(NOW)},
-        {"expires_at": "never"},
+        ({"app_id": "another-app"}, "token_of_another_app"),
+        ({"app_id": "another-app", "is_valid": False}, "token_of_another_app"),
+        ({"app_id": None}, "token_of_another_app"),
+        ({"user_id": "4712"}, "token_of_another_app"),
+        ({"app_id": None, "is_valid": False}, "provider_token_invalid"),
+        ({"is_valid": False}, "provider_token_invalid"),
+        ({"is_valid": "true"}, "provider_token_invalid"),
+        ({"is_valid": None}, "provider_token_invalid"),
+        ({"type": "PAGE"}, "provider_token_invalid"),
+        ({"type": "APP"}, "provider_token_invalid"),
+        ({"expires_at": int(NOW)}, "provider_token_invalid"),
+        ({"expires_at": "never"}, "provider_token_invalid"),
     ],
     ids=str,
 )
-async def test_a_token_of_another_app_is_refused(sqlite_url: str, debug: dict[str, object]) -> None:
-    """Another application's token, an invalid or expired one, a page's, another person's: 401."""
+async def test_a_token_that_is_not_ours_or_no_good_is_refused(
+    sqlite_url: str, debug: dict[str, object], code: str
+) -> None:
+    """Another application's token, an invalid or expired one, a page's, another person's: 401, and which of them."""
     async with served(sqlite_url, "facebook") as it:
         around(it).debug |= debug
         got = await post(it.browser(), "/facebook", good_body(it, "facebook"))
-        assert (got.status, got.code) == (401, "token_of_another_app")
+        assert (got.status, got.code) == (401, code)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ COMPLETION_NOT_ALLOWED = _row(
     "completion_origin_not_allowed",
     400,
     "This website may not be told how the sign-in ended",
-    "completion_origin is missing, is no origin such as https://app.example.com, or is neither this site nor covered "
-    "by an entry of login.allowedExternalRedirectUrls.",
-    "Send location.origin of the page that opens the window, and list that origin in "
+    "completion_origin is missing, is no origin such as https://app.example.com, or is neither this site nor an "
+    "entry of login.allowedExternalRedirectUrls. An entry with a path does not stand for the origin: any page of that "
+    "site could then receive the token.",
+    "Send location.origin of the page that opens the window, and list that origin, without a path, in "
     "login.allowedExternalRedirectUrls.",
 )
 AUTHORIZATION_CODE_REFUSED = _row(

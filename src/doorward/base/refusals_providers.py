@@ -29,12 +29,22 @@ LOGIN_BODY_MALFORMED = _row(
     "16 KiB (400.73).",
     'Send the provider\'s token as JSON, such as {"access_token": "..."}.',
 )
+PROVIDER_TOKEN_INVALID = _row(
+    "provider_token_invalid",
+    401,
+    "The identity provider calls the token invalid",
+    "The provider was asked about the token that the client sent, and says that it is malformed, has expired, was "
+    "withdrawn, or is no person's (401.83).",
+    "Have the client sign its user in at the provider again, and send the token that comes of it.",
+    "warning",
+)
 TOKEN_OF_ANOTHER_APP = _row(
     "token_of_another_app",
     401,
     "The token belongs to another application",
-    "The provider says that this token is not valid, or was issued to another application than the one in the auth "
-    "tree (401.83). Whoever runs that other application could otherwise sign in here as its users.",
+    "The provider does not know this token as one of the application in the auth tree (401.83): it was issued to "
+    "another one, whose owner could otherwise sign in here as its users. Of a token that is no good "
+    "GitHub says the same.",
     "Have the client obtain its token for the application whose id stands in the auth tree.",
     "warning",
 )

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from doorward.base.errors import DoorwardError
+from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.frozen import frozen
-from doorward.base.refusals_providers import TOKEN_OF_ANOTHER_APP
+from doorward.base.refusals_providers import PROVIDER_TOKEN_INVALID, TOKEN_OF_ANOTHER_APP
 from doorward.config.auth_plan import ProviderPlan
 from doorward.easyauth.provider_calls import ClientParts, read_profile, secret_proof, unavailable
 from doorward.outbound import OutboundFailed
@@ -34,7 +34,8 @@ class TokenInfo:
 async def ask_token_info(parts: ClientParts, plan: ProviderPlan, access_token: str) -> TokenInfo:
     """Ask the provider, as ourselves, about a person's token; nothing is known where it has no way to tell.
 
-    Raises `DoorwardError`: `token_of_another_app` where it is invalid or not ours, `provider_unavailable`.
+    Raises `DoorwardError`: `token_of_another_app` where it is not ours or nobody knows it, `provider_token_invalid`,
+    `provider_unavailable`.
     """
     match plan.spec.token_info:
         case "debug_token":
@@ -84,17 +85,19 @@ async def _debug_token(parts: ClientParts, plan: ProviderPlan, access_token: str
 
 
 def _judge(plan: ProviderPlan, data: Mapping[str, object], now: float) -> TokenInfo:
-    if data.get("is_valid") is not True:
-        _refuse(plan, "the provider calls it invalid")
-    if _identifier(data.get("app_id")) != plan.client_id:
+    """Judge what Graph says of a token: of one that is no token at all it names no application."""
+    is_valid, app = data.get("is_valid") is True, _identifier(data.get("app_id"))
+    if app != plan.client_id and (app is not None or is_valid):
         _refuse(plan, "app_id is another application")
+    if not is_valid:
+        _refuse(plan, "the provider calls it invalid", PROVIDER_TOKEN_INVALID)
     if data.get("type", "USER") != "USER":
-        _refuse(plan, "it is no person's")
+        _refuse(plan, "it is no person's", PROVIDER_TOKEN_INVALID)
     expires = data.get("expires_at", 0)
     if not isinstance(expires, int) or isinstance(expires, bool):
-        _refuse(plan, "expires_at is no time")
+        _refuse(plan, "expires_at is no time", PROVIDER_TOKEN_INVALID)
     if 0 < expires <= now:
-        _refuse(plan, "it has expired")
+        _refuse(plan, "it has expired", PROVIDER_TOKEN_INVALID)
     return TokenInfo(user_id=_identifier(data.get("user_id")), expires_at=float(expires) if expires > 0 else None)
 
 
@@ -104,5 +107,5 @@ def _identifier(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _refuse(plan: ProviderPlan, reason: str) -> NoReturn:
-    raise DoorwardError(TOKEN_OF_ANOTHER_APP, provider=plan.name, reason=reason)
+def _refuse(plan: ProviderPlan, reason: str, row: ErrorRow = TOKEN_OF_ANOTHER_APP) -> NoReturn:
+    raise DoorwardError(row, provider=plan.name, reason=reason)
