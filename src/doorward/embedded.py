@@ -16,17 +16,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias, final
 
-from doorward.accounts.clients import is_client
-from doorward.base.errors import DoorwardError
-from doorward.base.faults import DEV_CLIENT_PRESENT, SETTING_MISSING, SETTING_WITHOUT_EFFECT
+from doorward.base.faults import SETTING_MISSING, SETTING_WITHOUT_EFFECT
 from doorward.config.crosscheck import cross_check
-from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
-from doorward.config.findings import Finding, SettingsRejected, error, warning
+from doorward.config.findings import SettingsRejected, error, warning
 from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
 from doorward.gateway.inside import Inside
 from doorward.gateway.other import Outside
-from doorward.house import BackOffice, Front, build_front, new_metrics, open_back_office, refuse_unusable_default
+from doorward.house import BackOffice, Front, build_front, new_metrics, open_back_office
 from doorward.house.rules import https_site
 from doorward.identity.admission import Allow
 from doorward.identity.visit import Visit
@@ -94,7 +91,7 @@ async def open_inside(settings: Settings) -> AsyncGenerator[Inside]:
     async with open_back_office(settings) as back:
         metrics = new_metrics(back.clock)
         upkeep = Upkeep(back, metrics)
-        await _prepare(back, upkeep, metrics)
+        await upkeep.begin("serve")
         front = build_front(back, settings, metrics)
         if front.sign_in is None:
             raise RuntimeError("settings without an auth tree are refused when they are read")
@@ -109,25 +106,6 @@ async def open_inside(settings: Settings) -> AsyncGenerator[Inside]:
             await asyncio.gather(*tasks, return_exceptions=True)
             await front.finish()
     _log.info("embedded.closed", extra={"facts": {}})
-
-
-async def _prepare(back: BackOffice, upkeep: Upkeep, metrics: Metrics) -> None:
-    """Read what is read before anybody is answered."""
-    await back.load_ring()
-    await back.load_registrations()
-    await refuse_unusable_default(back)
-    if await is_client(back.store, DEV_CLIENT, DEV_CLIENT_SECRET):
-        raise DoorwardError(DEV_CLIENT_PRESENT)
-    await back.provider_keys.adopt_kept()
-    await back.discovery.adopt_kept()
-    upkeep.note_keys()
-    metrics.know_audiences(back.registrations.client_ids())
-    for finding in back.settings.warnings:
-        _log.warning("settings.warning", extra={"facts": _facts(finding)})
-
-
-def _facts(finding: Finding) -> dict[str, object]:
-    return {"setting": finding.setting, "where": finding.where, "what": finding.what}
 
 
 def _inside(back: BackOffice, settings: Settings, front: Front, metrics: Metrics) -> Inside:

@@ -16,14 +16,11 @@ from pathlib import Path
 from ssl import SSLContext
 
 from doorward import __version__
-from doorward.accounts.clients import is_client
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
-from doorward.base.faults import DEV_CLIENT_PRESENT
 from doorward.base.frozen import frozen
 from doorward.base.refusals import KEYS_UNAVAILABLE
-from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
 from doorward.config.findings import SettingsRejected
 from doorward.config.loading import Options, load
 from doorward.config.settings import Settings
@@ -34,7 +31,6 @@ from doorward.house import (
     build_front,
     new_metrics,
     open_back_office,
-    refuse_unusable_default,
     trust_of,
 )
 from doorward.inbound.crowd import Limits
@@ -140,7 +136,7 @@ class Service:
         async with open_back_office(self._settings) as back:
             self._metrics = new_metrics(back.clock)
             self._upkeep = Upkeep(back, self._metrics)
-            await self._prepare(back)
+            await self._upkeep.begin(self._options.purpose)
             self._front = self._build_front(back)
             self._public = PublicListener(self._front.site)
             run = stopper or Run()
@@ -154,22 +150,6 @@ class Service:
                 await self._front.finish()
         _log.info("process.ended", extra={"facts": {}})
         return 0
-
-    async def _prepare(self, back: BackOffice) -> None:
-        await back.load_ring()
-        await back.load_registrations()
-        await refuse_unusable_default(back)
-        if self._options.purpose == "serve" and await is_client(back.store, DEV_CLIENT, DEV_CLIENT_SECRET):
-            raise DoorwardError(DEV_CLIENT_PRESENT)
-        await back.discovery.adopt_kept()
-        await back.provider_keys.adopt_kept()
-        self._upkeep.note_keys()
-        self._metrics.know_audiences(back.registrations.client_ids())
-        self._metrics.store(is_up=True)
-        presets = {f"doorward {self._options.purpose}"}
-        for finding in (finding for finding in self._settings.warnings if finding.where not in presets):
-            facts = {"setting": finding.setting, "where": finding.where, "what": finding.what}
-            _log.warning("settings.warning", extra={"facts": facts})
 
     async def _serve(
         self,

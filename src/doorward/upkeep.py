@@ -1,4 +1,5 @@
-"""What a serving process does beside answering: it follows changes, keeps keys fresh, sweeps, and audits.
+"""What a serving process does before and beside answering: it reads what it needs, follows changes, keeps keys fresh,
+sweeps, and audits.
 
 Every part survives a database that is away, and says so once; an outage never ends the process.
 """
@@ -10,11 +11,15 @@ from contextlib import suppress
 from typing import Any
 
 from doorward.accounts.audit import record
+from doorward.accounts.clients import is_client
 from doorward.accounts.nouns import Origin
 from doorward.accounts.registrations import CHANGE_KIND as REGISTRATIONS_CHANGED
 from doorward.accounts.sweep import Broom
 from doorward.base.errors import DoorwardError
-from doorward.house import BackOffice
+from doorward.base.faults import DEV_CLIENT_PRESENT
+from doorward.config.dev_keys import DEV_CLIENT, DEV_CLIENT_SECRET
+from doorward.config.sources import Purpose
+from doorward.house import BackOffice, refuse_unusable_default
 from doorward.keys.kept import CHANGE as KEY_SETS_CHANGED
 from doorward.keys.ring import CHANGE_KIND as RING_CHANGED
 from doorward.operations.metrics import Metrics
@@ -43,6 +48,27 @@ class Upkeep:
         """What tells of sessions that ended elsewhere; there is nothing to tell without sign-in."""
         self._next_reload = back.clock.monotonic() + RELOAD_SECONDS
         self._failed_reads = 0
+
+    async def begin(self, purpose: Purpose) -> None:
+        """Read what is read before anybody is answered, and say in the log what is questionable about the settings.
+
+        Raises `DoorwardError` for what keeps a process from serving for this purpose.
+        """
+        back = self._back
+        await back.load_ring()
+        await back.load_registrations()
+        await refuse_unusable_default(back)
+        if purpose == "serve" and await is_client(back.store, DEV_CLIENT, DEV_CLIENT_SECRET):
+            raise DoorwardError(DEV_CLIENT_PRESENT)
+        await back.discovery.adopt_kept()
+        await back.provider_keys.adopt_kept()
+        self.note_keys()
+        self._metrics.know_audiences(back.registrations.client_ids())
+        self._metrics.store(is_up=True)
+        for finding in back.settings.warnings:
+            if finding.where != f"doorward {purpose}":  # nobody wrote what a command presets
+                facts = {"setting": finding.setting, "where": finding.where, "what": finding.what}
+                _log.warning("settings.warning", extra={"facts": facts})
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Give what is to run beside the listeners until the process ends."""
