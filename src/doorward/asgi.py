@@ -18,11 +18,23 @@ from doorward.base.errors import DoorwardError
 from doorward.base.refusals import NOT_FOUND
 from doorward.embedded import DEFAULT_CONFIG, Config, HouseThread, Running, open_inside, read_settings
 from doorward.gateway.answers import say_refusal
-from doorward.gateway.inside import REQUEST_ID, Inside, judged_path, whole, without_request_id
+from doorward.gateway.inside import REQUEST_ID, Inside, judged_path, without_request_id
 from doorward.identity.admission import Allow
 from doorward.identity.visit import Scheme, Visit
 from doorward.inbound.blame import frames
-from doorward.inbound.door import Asgi, ClientGone, Read, Receive, Reply, Scope, Send, is_last, linger, read_body
+from doorward.inbound.door import (
+    Asgi,
+    ClientGone,
+    Read,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    completed,
+    is_last,
+    linger,
+    read_body,
+)
 
 __all__ = ["EasyAuth"]
 
@@ -130,7 +142,7 @@ class EasyAuth:
         visit = _visit(home.inside, scope, is_websocket=True)
         answered: Allow | Reply | None = home.inside.pass_now(visit)
         if home.inside.site.is_own(visit.path):  # nothing of ours speaks it
-            answered = whole(visit, say_refusal(visit, NOT_FOUND))
+            answered = completed(visit, say_refusal(visit, NOT_FOUND))
         elif answered is None:
             answered = await home.ask(visit, _read_nothing)
         if isinstance(answered, Allow):

@@ -19,9 +19,9 @@ from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.faults import WORKER_NOT_READY
 from doorward.base.frozen import frozen
-from doorward.identity.visit import Trust, Visit
+from doorward.identity.visit import Trust
 from doorward.inbound.crowd import Limits
-from doorward.inbound.door import Door
+from doorward.inbound.door import Door, Seen
 from doorward.inbound.listen import Listener
 from doorward.inbound.serve import Run, serve, signals
 from doorward.operations import admin
@@ -242,5 +242,5 @@ class _Crew:
         return total
 
 
-def _unobserved(_visit: Visit, _route: str, _status: int, _seconds: float) -> None:
+def _unobserved(_visit: Seen, _route: str, _status: int, _seconds: float) -> None:
     """Keep the probes out of the numbers of the public listener."""

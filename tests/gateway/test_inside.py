@@ -13,7 +13,7 @@ from doorward.gateway.listener import Site
 from doorward.identity.admission import Allow, Challenge, Decision, Deny
 from doorward.identity.paths import OpenPaths, plain_path
 from doorward.identity.visit import Trust, Visit
-from doorward.inbound.door import Door, Reply
+from doorward.inbound.door import Door, Reply, Seen
 from tests.support.gateways import PRINCIPAL, Lets
 from tests.support.serving import refuse
 
@@ -37,7 +37,7 @@ class Breaks(Lets):
         raise AssertionError
 
 
-def ignore(_visit: Visit, _route: str, _status: int, _seconds: float) -> None:
+def ignore(_visit: Seen, _route: str, _status: int, _seconds: float) -> None:
     """Observe nothing."""
 
 

@@ -74,6 +74,37 @@ async def test_who_is_known_passes_without_waiting() -> None:
     assert gate.asked == 1
 
 
+async def test_who_passed_passes_again() -> None:
+    """A GET of somebody known passes again by the same fields, until it does not; elsewhere it never did."""
+    gate = HandMadeGate({"jane": JANE})
+    door = porter(gate=gate)
+    standing = door.standing(visit(cookie="AppServiceAuthSession=jane"))
+    elsewhere = door.standing(visit(cookie="AppServiceAuthSession=jane", host="elsewhere"))
+    assert standing is not None
+    assert elsewhere is not None
+    assert door.decide_again(standing) == Allow(principal=JANE, rule="session cookie")
+    assert door.decide_again(elsewhere) is None
+    gate.known = {}
+    assert door.decide_again(standing) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "enabled", "principal"),
+    [("AllowAnonymous", True, True), ("AllowAnonymous", False, True), ("Return401", False, True),
+     ("Return401", True, False), ("RedirectToLoginPage", True, False), ("Return404", True, False)],
+)  # fmt: skip
+async def test_nobody_passes_again_where_the_address_decides(action: Action, enabled: bool, principal: bool) -> None:  # noqa: FBT001 - columns
+    """Who shows nothing passes again where everybody does; elsewhere an open path says nothing of the next."""
+    door = porter(action, enabled=enabled)
+    standing = door.standing(visit(path="/public/a"))
+    assert (standing is not None) is principal
+    if standing is not None:
+        again = door.decide_again(standing)
+        assert again is not None
+        assert again.principal is None
+    assert not enabled or door.standing(visit(authorization="Bearer good")) is None
+
+
 async def test_what_is_off_asks_nobody() -> None:
     """With authentication off, nobody is looked up and everybody passes without identity."""
     gate = HandMadeGate(away=True)

@@ -10,7 +10,7 @@ from doorward.base.entropy import SeededEntropy
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.identity.visit import Trust, Visit
-from doorward.inbound.door import Door, Refuse, Reply, Route, current_request
+from doorward.inbound.door import Door, Refuse, Reply, Route, Seen, current_request
 from tests.support.canaries import canary
 from tests.support.serving import refuse, serving
 
@@ -220,7 +220,7 @@ def door(routes: list[Route], envelopes: dict[str, Refuse]) -> Door:
     return Door(routes, trust=trust, clock=FrozenClock(0), observe=unobserved, envelopes=envelopes)
 
 
-def unobserved(_visit: Visit, _route: str, _status: int, _seconds: float) -> None:
+def unobserved(_visit: Seen, _route: str, _status: int, _seconds: float) -> None:
     return
 
 

@@ -86,12 +86,16 @@ def platform(one: Replica) -> Tokens:
 
 async def both(replica: Replica, *headers: Header) -> Caller:
     """Recognise a request twice: by asking, and then from memory, which must say the same."""
-    asked = await replica.gate.recognise(visit(*headers))
-    known = replica.gate.recognise_now(visit(*headers))
+    request = visit(*headers)
+    asked = await replica.gate.recognise(request)
+    known = replica.gate.recognise_now(request)
     if known is not None:
         assert type(known.credential) is type(asked.credential)
     elif not isinstance(asked.credential, Bad):
         assert isinstance(asked.credential, Anonymous)
+    key = replica.gate.key(request)
+    again = replica.gate.recognise_again(key, replica.gate.site(request)) if key else None
+    assert again is None or (isinstance(asked.credential, Recognised) and again == asked.credential.allow)
     return asked
 
 
@@ -103,6 +107,53 @@ async def test_a_cookie_is_recognised_without_waiting(one: Replica) -> None:
     assert caller is one.gate.recognise_now(visit(cookie_of(cookie)))
     assert caller is not None
     assert caller.session is session
+
+
+async def test_somebody_known_passes_again(one: Replica, platform: Tokens, clock: FrozenClock) -> None:
+    """By the key of its credential a caller passes while memory has it and may be believed, and then no more."""
+    cookie, session = await one.desk.start(person(), NOW, with_token=True)
+    gate = one.gate
+    for header in (cookie_of(cookie), zumo(one.tokens.write(session, SITE, NOW)), bearer(PLATFORM)):
+        asked = visit(("Authorization", "Basic eDp5"), header) if header[0] == "Cookie" else visit(header)
+        key = gate.key(asked)
+        caller = await gate.recognise(asked)
+        assert key
+        assert isinstance(caller.credential, Recognised)
+        assert gate.recognise_again(key, None) is caller.credential.allow
+        one.desk.memory.forget(key)
+        assert gate.recognise_again(key, None) is None
+        await gate.recognise(asked)
+        assert gate.recognise_again(key, "https://elsewhere.example") is not None
+        clock.advance(1)  # the notices are old, and so is a platform token
+        assert gate.recognise_again(key, None) is None
+        await one.desk.notices.take()
+    assert gate.key(visit(zumo("a"), cookie_of(cookie))) is None
+    assert gate.key(visit(zumo("a"), zumo("b"))) is None
+    assert gate.key(visit(("Cookie", "theme=dark"))) == b""
+
+
+async def test_a_sign_out_ends_what_passes_again(one: Replica, two: Replica) -> None:
+    """After a sign-out nothing passes by memory: here at once, elsewhere as soon as it is told."""
+    cookie, session = await one.desk.start(person(), NOW)
+    asked = visit(cookie_of(cookie))
+    key = one.gate.key(asked) or b""
+    for replica in (one, two):
+        await replica.gate.recognise(asked)
+        assert replica.gate.recognise_again(key, None) is not None
+    await one.desk.end(session.id, NOW)
+    assert one.gate.recognise_again(key, None) is None
+    await two.desk.notices.take()
+    assert two.gate.recognise_again(key, None) is None
+
+
+async def test_a_session_passes_again_at_its_own_site(one: Replica) -> None:
+    """What a session was begun for holds from memory as well."""
+    cookie, _ = await one.desk.start(person(), NOW, site=OTHER_SITE)
+    gate = Gate(one.desk, one.tokens, one.presenter, one.clock, None, TRUST.site)
+    for host, passes in (("www.example.com", True), ("app.example.com", False)):
+        asked = visit(("Host", host), cookie_of(cookie))
+        key = gate.key(asked) or b""
+        assert (gate.recognise_again(key, gate.site(asked)) is not None) is passes
 
 
 async def test_without_credentials_nobody_comes(one: Replica) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.base.refusals_easyauth import INVALID_BEARER
-from doorward.identity.admission import Anonymous, Bad, Credential, Recognised, Via
+from doorward.identity.admission import Allow, Anonymous, Bad, Credential, Recognised, Via
 from doorward.identity.claims import Claim
 from doorward.identity.person import Identity, ProviderTokens
 from doorward.identity.principal import Principal, principal_of
@@ -63,6 +63,21 @@ class HandMadeGate:
         if self.away:
             raise DoorwardError(STORE_UNAVAILABLE, reason="away")
         return self._find(session_cookie_value(visit.raw_headers) or "")
+
+    def key(self, visit: Visit) -> bytes | None:
+        """Give the cookie, empty where there is none, and None beside a bearer."""
+        if visit.header(b"authorization") is not None:
+            return None
+        return (session_cookie_value(visit.raw_headers) or "").encode()
+
+    def site(self, visit: Visit) -> str | None:
+        """Give the host, as if there were several sites."""
+        return (visit.header(b"host") or b"").decode()
+
+    def recognise_again(self, key: bytes, site: str | None) -> Allow | None:
+        """Let whoever is known pass, but at `elsewhere`."""
+        principal = None if site == "elsewhere" else self.known.get(key.decode())
+        return None if principal is None else Recognised(via=Via.COOKIE, principal=principal).allow
 
     def _find(self, cookie: str) -> HandMadeCaller:
         principal = self.known.get(cookie)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from doorward.base.clock import SystemClock
 from doorward.gateway.app import AppDoor, Decides
+from doorward.gateway.familiar import Standing
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.listener import PublicListener, Site
 from doorward.gateway.pool import Pool
@@ -23,7 +24,7 @@ from tests.support.serving import Serving, serving
 Behaviour: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PRINCIPAL = Principal(
     auth_typ="aad", idp="aad", id="1", name="jane", name_typ="name", claims=(),
-    headers=((b"X-MS-CLIENT-PRINCIPAL-ID", b"1"), (b"X-MS-CLIENT-PRINCIPAL-NAME", b"jane")),
+    lines=b"X-MS-CLIENT-PRINCIPAL-ID: 1\r\nX-MS-CLIENT-PRINCIPAL-NAME: jane\r\n",
 )  # fmt: skip
 
 
@@ -37,6 +38,14 @@ class Lets:
     def decide_now(self, visit: Visit) -> Decision | None:
         """Let it pass, or ask to wait."""
         return None if self._waits else self._decision
+
+    def standing(self, visit: Visit) -> Standing | None:
+        """Let it pass again, unless it has to wait each time."""
+        return None if self._waits else Standing(allow=self._decision)
+
+    def decide_again(self, standing: Standing) -> Allow | None:
+        """Let it pass."""
+        return standing.allow
 
     async def decide(self, visit: Visit) -> Decision:
         """Let it pass, later."""
@@ -178,6 +187,7 @@ async def gateway(
     def public(door: Door) -> PublicListener:
         app = AppDoor(
             porter=porter or Lets(),
+            trust=door.trust,
             pool=pool,
             forwarding=forwarding or Forwarding(),
             clock=SystemClock(),

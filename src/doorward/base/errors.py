@@ -6,11 +6,13 @@ can meet over HTTP, `faults` those that an operator meets on the command line or
 with a row and with facts for the log; facts never hold a token, a secret or another person's claim values.
 """
 
+import logging
 from typing import Literal
 
 from doorward.base.frozen import frozen
 
 Level = Literal["debug", "info", "warning", "error"]
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 @frozen
@@ -27,6 +29,11 @@ class ErrorRow:
     cause: str
     fix: str
     level: Level = "info"
+
+    @property
+    def log_level(self) -> int:
+        """Give the level as the standard library counts it."""
+        return _LEVELS[self.level]
 
 
 class DoorwardError(Exception):

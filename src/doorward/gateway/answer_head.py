@@ -29,11 +29,13 @@ class AnswerHead:
     """An answer's status line and header lines.
 
     `length` is the announced one, None where there is none. `options` are the names in Connection,
-    `upgrade` is the protocol that is gone over to, or empty.
+    `upgrade` is the protocol that is gone over to, or empty. `keeps_alive` says that the application takes another
+    request on the connection. `begin` is what every client gets of the head. Of a plain one (`is_plain`) the client
+    gets that, our own lines and a body of the announced length, whatever was asked.
     """
 
-    __slots__ = ("_begin", "_is_chunked", "_is_empty", "has_date", "is_1_1", "length", "lines", "options", "reason",
-                 "status", "upgrade")  # fmt: skip
+    __slots__ = ("_is_chunked", "_is_empty", "begin", "has_date", "is_1_1", "is_plain", "keeps_alive", "length",
+                 "lines", "options", "reason", "status", "upgrade")  # fmt: skip
 
     def __init__(self, status: int, reason: bytes, lines: list[Line], *, is_1_1: bool, to_head: bool) -> None:
         """Begin with what needs no reading; `to_head` says that HEAD was asked."""
@@ -54,7 +56,9 @@ class AnswerHead:
             raise Unreadable
         # Must not be said of 1xx and 204, and is of no use with 304 (RFC 9112 section 6.1).
         self._is_chunked &= status >= 200 and status not in _EMPTY
-        self._begin = self._write_begin()
+        self.keeps_alive = b"close" not in self.options and (is_1_1 or b"keep-alive" in self.options)
+        self.is_plain = self.has_date and self.length is not None and not self._is_empty and self.keeps_alive
+        self.begin = self._write_begin()
 
     def _read(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
@@ -71,13 +75,6 @@ class AnswerHead:
             self.has_date = True
         elif name == b"upgrade":
             self.upgrade = value
-
-    @property
-    def keeps_alive(self) -> bool:
-        """Say whether the application takes another request on the connection."""
-        if b"close" in self.options:
-            return False
-        return self.is_1_1 or b"keep-alive" in self.options
 
     def is_whole_with(self, size: int) -> bool:
         """Say whether so many bytes behind the head are all of the body, and nothing else."""
@@ -103,7 +100,7 @@ class AnswerHead:
         """Write the head as the client gets it; `own` are the header lines that we add."""
         if self.length is None and (self.comes_in_chunks(head) or (self._is_chunked and head.is_1_1)):
             own += b"transfer-encoding: chunked\r\n"
-        return b"%b%b\r\n" % (self._begin, own)
+        return b"%b%b\r\n" % (self.begin, own)
 
     def _write_begin(self) -> bytes:
         """Write what every client gets of the head."""
@@ -116,6 +113,10 @@ class AnswerHead:
 
 _known: dict[bytes, AnswerHead] = {}
 """Heads that hold nothing private: many answers of an application begin alike, within one second of its Date."""
+
+
+known_answer = _known.get
+"""Gives what the head of an answer says that came before, to another method than HEAD; None for all others."""
 
 
 def judge_answer(raw: bytes, *, to_head: bool) -> AnswerHead:

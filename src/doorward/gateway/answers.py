@@ -23,6 +23,8 @@ _JSON: Headers = (
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 )
+NO_TRACE: Headers = ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
+"""What goes with the refusal of TRACE."""
 _ADVICE = {
     400: "The request cannot be understood. Check the address.",
     401: "This page is for people who are signed in.",

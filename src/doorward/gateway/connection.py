@@ -7,18 +7,17 @@ line in the log. Who answers a request is not its business (`answering.Answerer`
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeAlias, cast, final
+from typing import TypeAlias, cast, final
 
 from doorward.gateway.answering import GO_AHEAD, Answerer, whole_answer
 from doorward.gateway.fields import Unreadable
 from doorward.gateway.head import Head
 from doorward.gateway.intake import Intake
 from doorward.gateway.patience import LINGER_BYTES, LINGER_SECONDS, Patience, Phase
-from doorward.identity.visit import Scheme
-from doorward.inbound.bare import bare_answer
-from doorward.inbound.crowd import Crowd
+from doorward.identity.visit import Scheme, Trust
+from doorward.inbound.crowd import Crowd, peer_of
 from doorward.inbound.door import Reply
 
 MAX_AHEAD = 64 * 1024
@@ -28,36 +27,37 @@ log = logging.getLogger("doorward.inbound")
 
 Answering: TypeAlias = "Callable[[Connection, Head], Answerer]"
 """Gives who answers a request that has come on a connection."""
+Recalling: TypeAlias = "Callable[[Connection, bytes], Answerer | None]"
+"""Gives who answers what came at once and need not be read, since it came before; None for all the rest."""
 
 
 @final
 class Connection(asyncio.Protocol):
     """One connection: reads requests one after another, and has each answered before the next is looked at."""
 
-    def __init__(self, crowd: Crowd, answering: Answering) -> None:
-        """Be one of `crowd`; `answering` gives who answers."""
-        self._crowd = crowd
+    def __init__(self, crowd: Crowd, answering: Answering, recalling: Recalling) -> None:
+        """Be one of `crowd`; `answering` and before it `recalling` give who answers."""
+        self.crowd = crowd
         self._answering = answering
+        self._recalling = recalling
         self.loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self.loop.create_future()
         self.transport = cast("asyncio.Transport", None)  # there is none before the connection is made
         self.peer = ""
         self.scheme: Scheme = crowd.scheme
+        self.stranger_to: Trust | None = None  # who is known to believe nothing that this client says about its way
         self._intake = Intake(crowd.limits.head_bytes)
         self._head: Head | None = None  # of the request that is being answered
         self._answerer: Answerer | None = None
         self._patience = Patience(crowd.limits, self.loop.time())
-        self._is_head_timed = False
         self._left_to_throw = -1  # bytes of a body that nobody reads, before the connection is closed
         self._has_served = False
         self._is_advancing = False
         self._is_reading = True
         self._is_body_held = False
         self._can_write = True
-        self._has_begun = False
-        self._is_told_to_go_ahead = False
-        self._is_last = False
-        self._is_draining = False
+        self._has_begun = self._is_told_to_go_ahead = self._is_last = False  # of the answer to the present request
+        self.is_draining = False
         self._is_over = False
 
     # --- the transport's callbacks -------------------------------------------------------------------------------
@@ -66,14 +66,13 @@ class Connection(asyncio.Protocol):
         """Begin with a connection."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(UNSENT_BYTES)
-        peer = cast("object", transport.get_extra_info("peername"))
-        self.peer = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
-        self._crowd.connections.add(self)
+        self.peer = peer_of(transport)
+        self.crowd.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why is of no interest
         """Tell whoever answers that the connection is gone."""
         self._end()
-        self._crowd.connections.discard(self)
+        self.crowd.connections.discard(self)
         if not self.lost.done():
             self.lost.set_result(None)
 
@@ -81,10 +80,18 @@ class Connection(asyncio.Protocol):
         """Take what comes: a head, a body, or what must wait behind it."""
         if self._is_over:
             return
-        if self._intake.framing is not None:
+        intake = self._intake
+        if intake.framing is not None:
             self._take_body(data)
+        elif self._answerer is not None or intake.ahead or not self._can_write or self.is_draining:
+            intake.keep(data, is_behind=self._answerer is not None)
+        elif (answerer := self._recalling(self, data)) is not None:
+            self._answerer = answerer
+            self._has_begun = self._is_last = False
+            answerer.start()
+            return
         else:
-            self._intake.keep(data, is_behind=self._head is not None)
+            intake.keep(data, is_behind=False)
         self._advance()
 
     def eof_received(self) -> bool:
@@ -98,7 +105,7 @@ class Connection(asyncio.Protocol):
             self._answerer.client_ended()
         else:
             self._advance()
-        return self.scheme == "http" and (self._head is not None or bool(intake.ahead))
+        return self.scheme == "http" and (self._answerer is not None or bool(intake.ahead))
 
     def pause_writing(self) -> None:
         """Have nothing written while the client takes nothing."""
@@ -123,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._is_advancing = True
         intake = self._intake
         try:
-            while intake.ahead and self._head is None and intake.framing is None and self._can_write:
+            while intake.ahead and self._answerer is None and intake.framing is None and self._can_write:
                 head = None if self._is_over else intake.next_head()
                 if head is None:
                     break
@@ -132,15 +139,14 @@ class Connection(asyncio.Protocol):
             self._refuse(refused.status)
         finally:
             self._is_advancing = False
-        if self._head is None and intake.is_head_begun and not self._is_head_timed:
-            self._is_head_timed = True
-            self._patience.since = self.loop.time()
+        if self._answerer is None and intake.is_head_begun:
+            self._patience.head_has_begun(self.loop.time())
         self._read_or_not()
 
     def _begin(self, head: Head) -> None:
         """Have a request answered."""
-        self._has_begun = self._is_told_to_go_ahead = self._is_head_timed = False
-        self._is_last = self._is_draining or not head.keeps_alive
+        self._has_begun = self._is_told_to_go_ahead = self._patience.is_head_timed = False
+        self._is_last = self.is_draining or not head.keeps_alive
         self._head = head
         answerer = self._answerer = self._answering(self, head)
         answerer.start()
@@ -187,17 +193,6 @@ class Connection(asyncio.Protocol):
 
     # --- for those who answer ------------------------------------------------------------------------------------
 
-    @property
-    def default_headers(self) -> list[tuple[bytes, bytes]]:
-        """Give what every answer says."""
-        return self._crowd.default_headers
-
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a part of an answer that has to wait; the end of the listener waits for it."""
-        task = self.loop.create_task(work)
-        self._crowd.tasks.add(task)
-        task.add_done_callback(self._crowd.tasks.discard)
-
     def write(self, data: bytes) -> None:
         """Send a part of the answer."""
         if not self._is_over:
@@ -209,7 +204,7 @@ class Connection(asyncio.Protocol):
         # Whoever waits for a go-ahead that never comes may send the body all the same, or the next request.
         waits = cast("Head", self._head).expects_go_ahead and not self._is_told_to_go_ahead
         rest = self._intake.rest
-        if certainly or self._is_draining or (rest and waits) or rest > MAX_AHEAD:
+        if certainly or self.is_draining or (rest and waits) or rest > MAX_AHEAD:
             self._is_last = True
         return self._is_last
 
@@ -218,7 +213,7 @@ class Connection(asyncio.Protocol):
         says_close = (b"connection", b"close") in reply.headers
         closes = self.ends_with_this() and not says_close
         self._is_last = self._is_last or says_close
-        self.write(whole_answer(cast("Head", self._head), reply, self._crowd.default_headers, closes=closes))
+        self.write(whole_answer(cast("Head", self._head), reply, self.crowd.default_headers, closes=closes))
         self.finish()
 
     def go_ahead(self) -> None:
@@ -241,6 +236,12 @@ class Connection(asyncio.Protocol):
         """Count the time for the rest of the body from now."""
         self._patience.since = self.loop.time()
 
+    def hand_over(self, answerer: Answerer, head: Head) -> None:
+        """Have somebody else answer the present request from now on."""
+        self._head = head
+        if not self._is_over:
+            self._answerer = answerer
+
     def finish(self) -> None:
         """Go on behind a request whose answer has been written."""
         self._answerer = self._head = None
@@ -249,7 +250,7 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             return
         self._patience.since = self.loop.time()
-        if self._is_last or self._is_draining:
+        if self._is_last or self.is_draining:
             self._close_behind_body()
         elif self._intake.has_ended and not self._intake.ahead:
             self.close()
@@ -277,7 +278,7 @@ class Connection(asyncio.Protocol):
 
     def end_if_late(self, now: float) -> None:
         """End the connection if its client takes too long to send a request or to take an answer."""
-        if self._patience.is_stalled(self.transport, now, is_draining=self._is_draining):
+        if self._patience.is_stalled(self.transport, now, is_draining=self.is_draining):
             log.info("http.stalled", extra={"facts": {"address": self.peer}})
             self.cut()
             return
@@ -288,10 +289,10 @@ class Connection(asyncio.Protocol):
         if self._intake.framing is not None:
             if not self._is_body_held and self._patience.is_out(Phase.BODY, now):
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
-        elif self._head is None and self._intake.is_head_begun:
+        elif self._answerer is None and self._intake.is_head_begun:
             if self._patience.is_out(Phase.HEAD, now):
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
-        elif self._head is None and self._patience.is_out(Phase.IDLE if self._has_served else Phase.HEAD, now):
+        elif self._answerer is None and self._patience.is_out(Phase.IDLE if self._has_served else Phase.HEAD, now):
             self.close()
 
     def end_if_spare(self, now: float) -> None:
@@ -301,16 +302,16 @@ class Connection(asyncio.Protocol):
 
     def announce_end(self) -> None:
         """Have the next head of an answer say that it is the connection's last."""
-        self._is_draining = True
+        self.is_draining = True
 
     def shutdown(self) -> None:
         """Take no further request: close now if none has begun to arrive, else after its answer."""
-        self._is_draining = True
-        if self._is_idle() or (self._head is None and self._intake.framing is not None):
+        self.is_draining = True
+        if self._is_idle() or (self._answerer is None and self._intake.framing is not None):
             self.close()
 
     def _is_idle(self) -> bool:
-        return self._head is None and self._intake.framing is None and not self._intake.ahead and not self._is_over
+        return self._answerer is None and self._intake.framing is None and not self._intake.ahead and not self._is_over
 
     def _close_behind_body(self) -> None:
         """Close, but read on for a moment where a body is still coming.
@@ -330,16 +331,9 @@ class Connection(asyncio.Protocol):
         Nobody is told where an answer has begun, or where the bytes came behind a request without one yet: what we said
         would be taken for a part of that answer, or for the answer to another request.
         """
-        tells = (
-            not self._has_begun
-            if self._head is not None
-            else not self._intake.is_behind and self._intake.framing is None
-        )
-        if tells:
-            request_id = self._crowd.request_id()
-            facts = {"request_id": request_id, "status": int(status), "address": self.peer}
-            log.info("http.unreadable", extra={"facts": facts})
-            self.write(bare_answer(status, request_id, self._crowd.default_headers))
+        is_behind = self._intake.is_behind or self._intake.framing is not None
+        if not (self._has_begun if self._answerer is not None else is_behind):
+            self.write(self.crowd.refusal(status, self.peer))
         self.close()
 
     def _end(self) -> None:

@@ -18,7 +18,6 @@ from doorward.identity.visit import Visit
 from doorward.protocol.easyauth import without_forged
 
 _KNOWN_WAYS = 4096
-_CRLF, _COLON = b"\r\n", b": "
 _REWRITTEN_WAY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-proto"})
 _TOLD_OF_WAY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host"})
 _ORDINARY_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b"http2-settings"})
@@ -35,23 +34,29 @@ class Forwarding:
 
     def write(self, head: Head, visit: Visit, principal: Principal | None, upstream_host: bytes) -> bytes:
         """Write the whole head for an application that is called `upstream_host`."""
-        keeps_host = self.keeps_host and bool(head.host)
         written = [b"%b %b HTTP/1.1\r\n" % (head.method.encode(), head.target)]
-        for run in head.runs if head.options <= _ORDINARY_OPTIONS else [_without_named(head)]:
-            kept = run.kept if keeps_host else run.kept_elsewhere
-            if kept is None:
-                written += self._look_at(run, keeps_host=keeps_host, believes=visit.peer_is_trusted)
-            else:
-                written.append(kept)
-        if not keeps_host:
-            written.append(b"Host: %b\r\n" % upstream_host)
+        written += self.kept(head, upstream_host, believes=visit.peer_is_trusted)
         written.append(_way(head, visit))
         if head.length is None or head.options:
             written.append(_hop(head))
         if principal is not None:
-            written.append(b"%b\r\n" % _CRLF.join(map(_COLON.join, principal.headers)))
+            written.append(principal.lines)
         written.append(b"X-Request-ID: %b\r\n\r\n" % visit.request_id.encode())
         return b"".join(written)
+
+    def kept(self, head: Head, upstream_host: bytes, *, believes: bool) -> list[bytes]:
+        """Give the lines that the application gets of those that came; `believes` what the peer says of the way."""
+        keeps_host = self.keeps_host and bool(head.host)
+        written: list[bytes] = []
+        for run in head.runs if head.options <= _ORDINARY_OPTIONS else [_without_named(head)]:
+            kept = run.kept if keeps_host else run.kept_elsewhere
+            if kept is None:
+                written += self._look_at(run, keeps_host=keeps_host, believes=believes)
+            else:
+                written.append(kept)
+        if not keeps_host:
+            written.append(b"Host: %b\r\n" % upstream_host)
+        return written
 
     def _look_at(self, run: Run, *, keeps_host: bool, believes: bool) -> list[bytes]:
         """Give what the application gets of these lines; `believes` what the peer says of the way here."""
@@ -103,12 +108,12 @@ def _hop(head: Head) -> bytes:
 def _way(head: Head, visit: Visit) -> bytes:
     """Write by which way the request came; what trusted proxies have said about it stands in front."""
     if not visit.peer_is_trusted:
-        return _known_way(visit.peer, visit.scheme, head.host)
+        return direct_way(visit.peer, visit.scheme, head.host)
     told: dict[bytes, list[bytes]] = {}
     for name, value in head.fields:
         if name in _TOLD_OF_WAY:
             told.setdefault(name, []).append(value)
-    return _known_way(
+    return direct_way(
         visit.peer,
         visit.scheme,
         head.host,
@@ -139,4 +144,5 @@ def _written_way(
     return b"".join(lines)
 
 
-_known_way = lru_cache(_KNOWN_WAYS)(_written_way)
+direct_way = lru_cache(_KNOWN_WAYS)(_written_way)
+"""Gives the lines about the way of a request that nobody stands before: of its peer, scheme and Host."""

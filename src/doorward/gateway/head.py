@@ -14,16 +14,21 @@ class Head:
     `target` is in origin form: path and query as they were sent. `runs` are the header lines and `fields` the same
     with lower-case names, both in the order they were sent. `length` is the announced length of the body, None where
     the body comes in chunks. `options` are the names in Connection, in lower case; `offers` the protocols in Upgrade
-    that may be gone over to.
+    that may be gone over to. `line` is the request line and `block` the header lines as they came, each with the line
+    end before it.
     """
 
     __slots__ = (
-        "expects_go_ahead", "fields", "host", "is_1_1", "keeps_alive", "length", "method", "offers", "options", "path",
-        "query", "runs", "target",
+        "block", "expects_go_ahead", "fields", "host", "is_1_1", "keeps_alive", "length", "line", "method", "offers",
+        "options", "path", "query", "runs", "target",
     )  # fmt: skip
 
-    def __init__(self, method: bytes, target: bytes, runs: list[Run], *, is_1_1: bool) -> None:
+    def __init__(
+        self, line: bytes, block: bytes, method: bytes, target: bytes, runs: list[Run], *, is_1_1: bool
+    ) -> None:
         """Begin with what needs no reading; the judge fills in the rest."""
+        self.line = line
+        self.block = block
         self.method = method.decode("ascii")
         self.take_target(target)
         self.runs = runs

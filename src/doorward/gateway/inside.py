@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from doorward.base.clock import Clock
 from doorward.base.refusals import INTERNAL_ERROR, METHOD_NOT_ALLOWED
-from doorward.gateway.answers import say_refusal
+from doorward.gateway.answers import NO_TRACE, say_refusal
 from doorward.gateway.app import APP_ROUTE, Decides
 from doorward.gateway.fields import Field
 from doorward.gateway.line import Fate, fate_of
@@ -23,14 +23,13 @@ from doorward.gateway.listener import Site
 from doorward.identity.admission import Allow
 from doorward.identity.visit import Visit
 from doorward.inbound.blame import frames
-from doorward.inbound.door import Observe, Read, Reply
+from doorward.inbound.door import Observe, Read, Reply, completed
 from doorward.protocol.easyauth import without_forged
 
 REQUEST_ID = b"x-request-id"
 _KNOWN_NAMES = 2048
 _KNOWN_NAME_BYTES = 64
 _PATH_LETTERS = "/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; letters, digits and -._ are never quoted
-_ALLOWED: tuple[Field, ...] = ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 
 log = logging.getLogger("doorward.gateway")
 
@@ -77,14 +76,14 @@ class Inside:
         if isinstance(answered, Allow):
             return answered
         self.observe(visit, APP_ROUTE, answered.status, self.clock.monotonic() - started)
-        return whole(visit, answered)
+        return completed(visit, answered)
 
     async def _decide(self, visit: Visit) -> Allow | Reply:
         reply = self.answer_first(visit)
         if reply is not None:
             return reply
         if visit.method == "TRACE":  # an application would show a script what its browser keeps from it
-            return say_refusal(visit, METHOD_NOT_ALLOWED, headers=_ALLOWED)
+            return say_refusal(visit, METHOD_NOT_ALLOWED, headers=NO_TRACE)
         decision = self.porter.decide_now(visit) or await self.porter.decide(visit)
         return decision if isinstance(decision, Allow) else await self.porter.answer(visit, decision)
 
@@ -100,12 +99,6 @@ class Inside:
             fields += [(name.lower(), value) for name, value in allow.principal.headers]
         fields.append((REQUEST_ID, visit.request_id.encode()))
         return fields
-
-
-def whole(visit: Visit, reply: Reply) -> Reply:
-    """Give a reply with its length and the id of the request."""
-    length = () if reply.status == 204 else ((b"content-length", b"%d" % len(reply.body)),)
-    return Reply(reply.status, reply.body, (*reply.headers, *length, (REQUEST_ID, visit.request_id.encode())))
 
 
 def without_request_id(fields: Iterable[Field]) -> list[Field]:

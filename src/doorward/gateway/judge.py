@@ -49,7 +49,8 @@ def judge(raw: bytes) -> Head:
     method, target, minor = asked.groups()
     if method == b"CONNECT":  # of tunnels alone, whatever stands behind it (RFC 9110 section 9.3.6)
         raise Unreadable
-    head = Head(method, target, read_runs(raw[end:-4]), is_1_1=minor == b"1")
+    block = raw[end:-4]
+    head = Head(asked[0], block, method, target, read_runs(block), is_1_1=minor == b"1")
     if len(head.fields) > MAX_FIELDS:
         raise Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     _take_facts(head)

@@ -42,7 +42,7 @@ class Local:
         """Have the door answer."""
         reply = None if self._head.has_body else self._door.answer_at_once(self._visit)
         if reply is None:
-            self._client.run(self._run())
+            self._client.crowd.run(self._run())
         else:
             self._client.answer(reply)
 

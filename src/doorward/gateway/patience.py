@@ -26,9 +26,12 @@ class Phase(Enum):
 
 @final
 class Patience:
-    """How long one client has been waited for; `since` is when that began. Times are the loop's, in seconds."""
+    """How long one client has been waited for; `since` is when that began. Times are the loop's, in seconds.
 
-    __slots__ = ("_limits", "_unsent", "_unsent_since", "since")
+    `is_head_timed` says that `since` is when the head began that is coming now.
+    """
+
+    __slots__ = ("_limits", "_unsent", "_unsent_since", "is_head_timed", "since")
 
     def __init__(self, limits: Limits, now: float) -> None:
         """Wait from now on, by `limits`."""
@@ -36,6 +39,13 @@ class Patience:
         self._limits = limits
         self._unsent = 0
         self._unsent_since = 0.0
+        self.is_head_timed = False
+
+    def head_has_begun(self, now: float) -> None:
+        """Wait for the rest of a head, from when its first bytes came."""
+        if not self.is_head_timed:
+            self.is_head_timed = True
+            self.since = now
 
     def is_out(self, phase: Phase, now: float) -> bool:
         """Say whether the client has had its time for what is waited for."""

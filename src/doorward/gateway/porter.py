@@ -14,10 +14,13 @@ from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.targets import allowed_target
 from doorward.config.challenge import ChallengeOf
 from doorward.gateway.answers import Headers, say_refusal
+from doorward.gateway.familiar import Standing
 from doorward.gateway.trace import Step, trace
 from doorward.identity.admission import (
     AUTH_OFF,
+    LET_IN,
     AdmissionRules,
+    Allow,
     Anonymous,
     Bad,
     Challenge,
@@ -31,7 +34,6 @@ from doorward.inbound.door import Reply
 
 _AS_IT_STANDS = "%/:?#[]@!$&'()*+,;="  # RFC 3986 section 2.2; whatever else is no letter of ASCII is encoded
 AWAY = "the caller cannot be looked up"
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 log = logging.getLogger("doorward.gateway")
 
@@ -50,6 +52,18 @@ class Recognises(Protocol):
 
     def recognise_now(self, visit: Visit) -> Known | None:
         """Give the caller from memory alone, or None when somebody has to be asked."""
+        ...
+
+    def key(self, visit: Visit) -> bytes | None:
+        """Give the key under which memory has the caller, empty for nobody, None where there is no one key."""
+        ...
+
+    def site(self, visit: Visit) -> str | None:
+        """Give the origin at which the caller must count, None where there is only one."""
+        ...
+
+    def recognise_again(self, key: bytes, site: str | None) -> Allow | None:
+        """Let whoever memory has under a key pass with a request that changes nothing, or give None."""
         ...
 
     async def recognise(self, visit: Visit) -> Known:
@@ -93,6 +107,24 @@ class Porter:
             return AUTH_OFF
         caller = self._gate.recognise_now(visit)
         return None if caller is None else decide(self._rules, visit, self._trust.site(visit), caller.credential)
+
+    def standing(self, visit: Visit) -> Standing | None:
+        """Say by what a GET that passes would pass again with the same header fields, whatever its address is.
+
+        None where that depends on more, such as the address.
+        """
+        if not self._rules.enabled:
+            return Standing(allow=AUTH_OFF)
+        key = self._gate.key(visit)
+        if key is None:
+            return None
+        if key:
+            return Standing(key=key, site=self._gate.site(visit))
+        return Standing(allow=LET_IN) if self._rules.action == "AllowAnonymous" else None
+
+    def decide_again(self, standing: Standing) -> Allow | None:
+        """Let a GET pass that may, or give None where it has to be looked at; never waits, never raises."""
+        return standing.allow or self._gate.recognise_again(standing.key, standing.site)
 
     async def decide(self, visit: Visit) -> Decision:
         """Decide; a caller who cannot be looked up is refused with the row that says why (503)."""
@@ -167,7 +199,7 @@ class Porter:
         return () if text is None else ((b"www-authenticate", text),)
 
     def _note(self, decision: Challenge | Deny) -> None:
-        level = _LEVELS[decision.row.level]
+        level = decision.row.log_level
         if log.isEnabledFor(level):
             facts = dict(decision.facts) if isinstance(decision, Deny) else {}
             facts |= {"rule": decision.rule, "code": decision.row.code}

@@ -15,7 +15,7 @@ from doorward.base.refusals import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 from doorward.base.refusals_gateway import APP_ANSWER_UNREADABLE, APP_TIMEOUT, APP_UNREACHABLE
 from doorward.gateway.answer_head import AnswerHead
 from doorward.gateway.answering import write_fields
-from doorward.gateway.answers import say_refusal
+from doorward.gateway.answers import NO_TRACE, say_refusal
 from doorward.gateway.app import APP_ROUTE, AppDoor
 from doorward.gateway.berth import Berth
 from doorward.gateway.body import chunk, last_chunk
@@ -31,12 +31,10 @@ from doorward.identity.admission import Allow, Challenge, Decision, Deny
 from doorward.identity.principal import Principal
 from doorward.identity.visit import Visit
 from doorward.inbound.blame import frames
-from doorward.inbound.door import CLIENT_GONE, Reply, current_request
+from doorward.inbound.door import CLIENT_GONE, Reply, completed, current_request
 
 UNSENT_BYTES = 64 * 1024
 JOINED_BYTES = 16 * 1024  # up to here a copy costs less than a packet
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_ALLOWED: Fields = ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 log = logging.getLogger("doorward.gateway")
@@ -83,7 +81,7 @@ class Relay:
             if reply is not None:
                 self._answer(reply)
             elif self._head.method == "TRACE":  # the application would show a script what its browser keeps from it
-                self._fail(METHOD_NOT_ALLOWED, headers=_ALLOWED)
+                self._fail(METHOD_NOT_ALLOWED, headers=NO_TRACE)
             elif (decision := self._door.porter.decide_now(self._visit)) is None:
                 self._run(self._decide())
             else:
@@ -118,7 +116,7 @@ class Relay:
             except Exception as defect:  # noqa: BLE001 - see above
                 self._fail_by_defect(defect)
 
-        self._client.run(guarded())
+        self._client.crowd.run(guarded())
 
     # --- the request, on its way to the application --------------------------------------------------------------
 
@@ -155,6 +153,13 @@ class Relay:
         upstream.ask(self, written, is_to_head=self._head.method == "HEAD", is_whole=self._is_whole)
         if not self._is_whole:
             self._client.go_on_with_body()
+        elif self._head.method == "GET" and not self._visit.peer_is_trusted:
+            self._door.remember(self._head, self._visit, berth.address.netloc)
+
+    def resume(self, upstream: Upstream, principal: Principal | None, *, started: float, asked_at: float) -> None:
+        """Go on with a request that was passed on already, on a connection that had been kept."""
+        self._upstream, self._principal, self._is_reused = upstream, principal, True
+        self._started, self._asked_at = started, asked_at
 
     def take(self, piece: bytes) -> None:
         """Pass on a piece of the body, or keep a little while there is nobody to pass it to."""
@@ -212,7 +217,7 @@ class Relay:
         is_cut_short = trailers is not None and not self._is_whole
         own = b"x-request-id: %b\r\n" % self._visit.request_id.encode()
         if not answer.has_date:
-            own = write_fields(self._client.default_headers) + own
+            own = write_fields(self._client.crowd.default_headers) + own
         if self._client.ends_with_this(certainly=self._ends_connection or is_cut_short):
             own += b"connection: close\r\n"
         self._pass_back(answer.write(self._head, own), piece, trailers)
@@ -229,9 +234,8 @@ class Relay:
                 piece += last_chunk(trailers_to_pass(trailers))
         if before and len(piece) >= JOINED_BYTES:
             self._client.write(before)
-            self._client.write(piece)
-        else:
-            self._client.write(before + piece if before else piece)
+            before = b""
+        self._client.write(before + piece if before else piece)
         if self._ended_at is not None:
             self._ended_at = self._loop.time()
         if trailers is not None:
@@ -264,9 +268,8 @@ class Relay:
             return
         self._has_begun = True
         self._status = answer.status
-        own = b"Connection: Upgrade\r\nUpgrade: %b\r\nx-request-id: %b\r\n"
-        own %= (answer.upgrade, self._visit.request_id.encode())
-        self._client.write(answer.write(self._head, own) + behind)
+        own = b"Connection: Upgrade\r\nUpgrade: %b\r\nx-request-id: " + self._visit.request_id.encode() + b"\r\n"
+        self._client.write(answer.write(self._head, own % answer.upgrade) + behind)
         upstream.release()
         self._tunnel = join(self._client, upstream.transport, self._end)
 
@@ -314,9 +317,8 @@ class Relay:
                 self._fail(APP_TIMEOUT)
 
     def _fail(self, row: ErrorRow, *, reason: str = "", headers: Fields = ()) -> None:
-        level = LEVELS[row.level]
-        if log.isEnabledFor(level):
-            log.log(level, "gateway.app_failed", extra={"facts": {**self._facts(reason), "code": row.code}})
+        if log.isEnabledFor(row.log_level):
+            log.log(row.log_level, "gateway.app_failed", extra={"facts": {**self._facts(reason), "code": row.code}})
         self._answer(say_refusal(self._visit, row, headers=headers))
 
     def _fail_by_defect(self, defect: Exception) -> None:
@@ -337,10 +339,8 @@ class Relay:
     def _answer(self, reply: Reply) -> None:
         """Answer in place of the application."""
         self._status = reply.status
-        length = () if reply.status == 204 else ((b"content-length", b"%d" % len(reply.body)),)
-        request_id = (b"x-request-id", self._visit.request_id.encode())
         self._end()
-        self._client.answer(Reply(reply.status, reply.body, (*reply.headers, *length, request_id)))
+        self._client.answer(completed(self._visit, reply))
 
     def _end(self) -> None:
         """Report the request, once."""

@@ -7,7 +7,7 @@ connection; the exchange on it, if there is one, is told. Who is behind an excha
 import asyncio
 from typing import Protocol, cast, final
 
-from doorward.gateway.answer_head import MAX_ANSWER_HEAD, AnswerHead, judge_answer
+from doorward.gateway.answer_head import MAX_ANSWER_HEAD, AnswerHead, judge_answer, known_answer
 from doorward.gateway.body import Framing
 from doorward.gateway.fields import Fields, Unreadable
 
@@ -91,6 +91,11 @@ class Upstream(asyncio.Protocol):
         self._is_whole = is_whole
         self.transport.write(data)
 
+    def hand_over(self, before: User, after: User) -> None:
+        """Have somebody else told of the answer, if it was still to come."""
+        if self._user is before:
+            self._user = after
+
     def send(self, data: bytes, *, is_whole: bool) -> None:
         """Send a further part of a request, the last where it then `is_whole`."""
         self._is_whole = is_whole
@@ -144,6 +149,17 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take a part of an answer."""
         user = self._user
+        if user is not None and self._framing is None and self._is_whole and not (self._is_to_head or self._begun):
+            end = data.find(_HEAD_END) + 4
+            answer = known_answer(data[:end])
+            if answer is not None and answer.is_plain and answer.length == len(data) - end and not self._is_gone:
+                self._user = None
+                self._home.take_back(self)
+                user.begin(answer, data[end:], ())
+                return
+        self._take(user, data)
+
+    def _take(self, user: User | None, data: bytes) -> None:
         try:
             if user is None:
                 self.drop()  # nobody has asked

@@ -1,6 +1,5 @@
 """What answers on the public listener: the rooms' routes, on top of a back office."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doorward import __version__
@@ -10,6 +9,7 @@ from doorward.accounts.sign_in import SignInDesk, SignInRules
 from doorward.accounts.tokens import TokenOffice
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import AuthPlan
 from doorward.config.challenge import METADATA_PATH
 from doorward.config.settings import Settings
@@ -27,7 +27,7 @@ from doorward.gateway.pool import Pool
 from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site, requires_https, trust_of
-from doorward.identity.visit import Visit
+from doorward.identity.visit import Trust, Visit
 from doorward.inbound.door import Door, Observe, Refuse, Reply, Route
 from doorward.operations import logs
 from doorward.operations.metrics import Metrics
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from doorward.house.sign_in import SignInDoors
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Front:
     """What answers on the public listener, and what of it is finished before the database closes."""
 
@@ -89,7 +89,7 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     door = Door(exchange, trust=trust, clock=back.clock, observe=observe, envelopes=envelopes)
     app = None
     if sign_in is not None and settings.app.upstream:
-        app = _app_door(back, settings, sign_in.porter, outside, observe)
+        app = _app_door(back, settings, sign_in.porter, trust, outside, observe)
     own_paths = frozenset({plan.logout_path} if plan is not None and plan.enabled else ())
     site = Site(door=door, app=app, own_prefixes=_own_prefixes(settings), own_paths=own_paths)
     return Front(site=site, login=login, failures=failures, sign_in=sign_in)
@@ -107,13 +107,14 @@ def _below_sign_out(plan: AuthPlan, envelopes: dict[str, Refuse], otherwise: Ref
 
 
 def _app_door(
-    back: BackOffice, settings: Settings, porter: Porter, outside: other.Outside, observe: Observe
+    back: BackOffice, settings: Settings, porter: Porter, trust: Trust, outside: other.Outside, observe: Observe
 ) -> AppDoor:
     """Give the way to the application; made inside the event loop."""
     app = settings.app
     tls = trust_system_and(settings.outbound.ca_file or None) if any(_is_https(one) for one in app.upstream) else None
     return AppDoor(
         porter=porter,
+        trust=trust,
         pool=Pool(app.upstream, connect_timeout=app.connect_timeout, tls=tls, health_path=app.health_path),
         forwarding=Forwarding(
             keeps_host=app.host_header == "keep", keeps_own_cookies=settings.easyauth.forward_session_cookie

@@ -5,6 +5,7 @@ provider gets which type is the providers' affair.
 """
 
 import json
+import sys
 from decimal import Decimal
 from typing import cast
 
@@ -34,11 +35,15 @@ IN_PROFILES = ("False", "True")
 """How a profile's booleans are printed: .NET wrote them, with a capital (reference 4.7)."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """One entry of `user_claims`; types may repeat, so claims are kept in a tuple, never in a dictionary."""
 
     typ: str
     val: str
+
+    def __post_init__(self) -> None:
+        """Share the type with all claims that have it: it is long, and many sessions are kept in memory."""
+        msgspec.structs.force_setattr(self, "typ", sys.intern(self.typ))
 
 
 def first_value(claims: tuple[Claim, ...], typ: str) -> str | None:

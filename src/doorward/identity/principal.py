@@ -7,10 +7,10 @@ put into a header what could end it: a value here is bytes without any control c
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.identity.claims import EMAIL, IDENTITY_PROVIDER, NAME, NAMEIDENTIFIER, ROLE, Claim, printed
 from doorward.identity.person import Identity, ProviderTokens, one_line, ticks_text
 
@@ -24,12 +24,12 @@ _ROLE_NAMES = frozenset({"role", "roles"})
 _TOKEN_TEXT = re.compile(r"[\x20-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Principal:
     """The caller as the application sees it.
 
-    `headers` are ready to be sent, in the order of the reference: names as App Service spells them
-    (`X-MS-CLIENT-PRINCIPAL`, ...), values in bytes. They hold the provider's tokens, so nothing prints them.
+    `lines` are the header lines that say it, ready to be sent, in the order of the reference and with names as App
+    Service spells them (`X-MS-CLIENT-PRINCIPAL`, ...). They hold the provider's tokens, so nothing prints them.
     """
 
     auth_typ: str
@@ -38,7 +38,13 @@ class Principal:
     name: str
     name_typ: str
     claims: tuple[Claim, ...]
-    headers: tuple[tuple[bytes, bytes], ...]
+    lines: bytes
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Give the lines as names and values. They are not kept so: all at once take half the memory."""
+        named = [line.partition(b": ") for line in self.lines.split(b"\r\n")[:-1]]
+        return tuple([(name, value) for name, _, value in named])
 
     def __repr__(self) -> str:
         """Show whose principal it is, and no header."""
@@ -154,7 +160,12 @@ def _principal(
 ) -> Principal:
     payload = msgspec.json.encode(_Payload(auth_typ, claims, name_typ, ROLE))
     named = ((b"-ID", id), (b"-NAME", name), (b"-IDP", idp))
-    lines = ((b"X-MS-CLIENT-PRINCIPAL" + suffix, one_line(text).encode()) for suffix, text in named)
+    said = ((b"X-MS-CLIENT-PRINCIPAL" + suffix, one_line(text).encode()) for suffix, text in named)
+    headers = (
+        (b"X-MS-CLIENT-PRINCIPAL", b64encode(payload)),
+        *((header, value) for header, value in said if value),
+        *tokens,
+    )
     return Principal(
         auth_typ=auth_typ,
         idp=idp,
@@ -162,11 +173,7 @@ def _principal(
         name=name,
         name_typ=name_typ,
         claims=claims,
-        headers=(
-            (b"X-MS-CLIENT-PRINCIPAL", b64encode(payload)),
-            *((header, value) for header, value in lines if value),
-            *tokens,
-        ),
+        lines=b"".join([b"%b: %b\r\n" % header for header in headers]),
     )
 
 

@@ -134,8 +134,7 @@ class Trust:
 
     def visit(self, *, method: str, path: str, query: str, raw_headers: RawHeaders, peer: str, scheme: Scheme) -> Visit:
         """Give the visit for a request that came in from `peer` over a listener that speaks `scheme`."""
-        if peer.startswith(_MAPPED):
-            peer = peer.removeprefix(_MAPPED)
+        peer = plain_peer(peer)
         trusted = bool(self._networks) and self._is_trusted(peer)
         address, is_proxy, request_id = peer, trusted, None
         if trusted:
@@ -153,8 +152,16 @@ class Trust:
             scheme=scheme,
             address=address,
             address_is_proxy=is_proxy,
-            request_id=request_id or self._entropy.draw(REQUEST_ID_BYTES).hex(),
+            request_id=request_id or self.request_id(),
         )
+
+    def request_id(self) -> str:
+        """Make up the id of a request, in hexadecimal digits."""
+        return self._entropy.draw(REQUEST_ID_BYTES).hex()
+
+    def is_stranger(self, peer: str) -> bool:
+        """Say whether nothing is believed that this peer says about the way of a request."""
+        return not self._networks or not self._is_trusted(plain_peer(peer))
 
     def site(self, visit: Visit) -> str:
         """Give the origin under which to serve this visit.
@@ -191,6 +198,11 @@ class Trust:
     def _lies_in_networks(self, address: str) -> bool:
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._networks)
+
+
+def plain_peer(peer: str) -> str:
+    """Give the address of a peer, as IPv4 where the socket shows it wrapped into IPv6."""
+    return peer.removeprefix(_MAPPED)
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

@@ -5,11 +5,16 @@ reads the bytes that come over it.
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from http import HTTPStatus
+from typing import Any, Protocol, TypeAlias, cast
 
-from doorward.identity.visit import Scheme
+from doorward.identity.visit import Scheme, plain_peer
+from doorward.inbound.bare import bare_answer
+
+log = logging.getLogger("doorward.inbound")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,25 @@ class Crowd:
     connections: set[Connected] = field(default_factory=set[Connected])
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
     default_headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part of an answer that has to wait; the end of the listener waits for it."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def refusal(self, status: HTTPStatus, address: str) -> bytes:
+        """Give the answer to what `address` sent and cannot be read as a request, and log that."""
+        request_id = self.request_id()
+        facts = {"request_id": request_id, "status": int(status), "address": address}
+        log.info("http.unreadable", extra={"facts": facts})
+        return bare_answer(status, request_id, self.default_headers)
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """Give the address at the other end of a connection, empty where there is none."""
+    peer = cast("object", transport.get_extra_info("peername"))
+    return plain_peer(str(cast("tuple[object, ...]", peer)[0])) if isinstance(peer, tuple) else ""
 
 
 Connect: TypeAlias = Callable[[Crowd], Callable[[], asyncio.Protocol]]

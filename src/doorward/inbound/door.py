@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
@@ -28,7 +28,6 @@ CLIENT_GONE = 499  # nginx's number for a client that closed before it was answe
 UNKNOWN_ROUTE = "unknown"
 LINGER_BYTES = 64 << 20
 LINGER_SECONDS = 2.0
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 log = logging.getLogger("doorward.inbound")
 current_request: ContextVar[str] = ContextVar("current_request", default="")
@@ -45,8 +44,34 @@ class Reply:
 
 
 Handler: TypeAlias = Callable[[Visit, bytes], Awaitable[Reply]]
-Observe: TypeAlias = Callable[[Visit, str, int, float], None]
-"""Told of every request when it is over: visit, route path or `unknown`, status, seconds."""
+
+
+class Seen(Protocol):
+    """What is told of a request when it is over: `Visit`, or as much of one."""
+
+    @property
+    def method(self) -> str:
+        """Give the method."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Give the path, without the query."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Give the client's address, empty where nobody knows it."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """Give the id."""
+        ...
+
+
+Observe: TypeAlias = Callable[[Seen, str, int, float], None]
+"""Told of every request when it is over: what it was, route path or `unknown`, status, seconds."""
 Read: TypeAlias = Callable[[int], Awaitable[bytes]]
 """Gives a request's whole body; raises PAYLOAD_TOO_LARGE over so many bytes, `ClientGone` where its end never comes."""
 Refuse: TypeAlias = Callable[[Visit, DoorwardError], Reply]
@@ -143,7 +168,7 @@ class Door:
         if reply is None:
             return None
         self._observe(visit, route.path, reply.status, self._clock.monotonic() - started)
-        return _completed(visit, reply)
+        return completed(visit, reply)
 
     async def answer(self, visit: Visit, read: Read) -> Reply:
         """Answer one request, with every header but those of the connection; what it was is observed.
@@ -181,7 +206,7 @@ class Door:
                 raise
             log.error("request.failed", extra={"facts": frames(defect)})  # noqa: TRY400 - values in a traceback may be tokens
             reply = self._refused(visit, DoorwardError(INTERNAL_ERROR))
-        return _completed(visit, reply, extra)
+        return completed(visit, reply, extra)
 
     async def _handled(self, visit: Visit, methods: Mapping[str, Route] | None, read: Read) -> Reply:
         if methods is None:
@@ -193,7 +218,7 @@ class Door:
         try:
             return await route.handler(visit, body)
         except DoorwardError as refusal:
-            level = _LEVELS[refusal.row.level]
+            level = refusal.row.log_level
             if log.isEnabledFor(level):
                 log.log(level, "request.refused", extra={"facts": {**refusal.facts, "code": refusal.code}})
             raise
@@ -218,7 +243,7 @@ def _table(routes: Iterable[Route]) -> dict[str, dict[str, Route]]:
     return table
 
 
-def _completed(visit: Visit, reply: Reply, extra: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
+def completed(visit: Visit, reply: Reply, extra: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
     """Add what every reply says."""
     request_id = (b"x-request-id", visit.request_id.encode())
     return Reply(reply.status, reply.body, (*reply.headers, *extra, *_length_of(reply), request_id))

@@ -18,9 +18,8 @@ from typing import Literal, TextIO, TypeAlias, cast, final
 import msgspec
 
 from doorward.base.clock import rfc3339
-from doorward.identity.visit import Visit
 from doorward.inbound.blame import frames
-from doorward.inbound.door import Observe, current_request
+from doorward.inbound.door import Observe, Seen, current_request
 
 Format: TypeAlias = Literal["json", "text"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -48,7 +47,7 @@ def configure(*, format: Format, level: Level, stream: TextIO | None = None) -> 
     logging.getLogger(OURS).setLevel(level.upper())
 
 
-def access(visit: Visit, status: int, seconds: float) -> None:
+def access(visit: Seen, status: int, seconds: float) -> None:
     """Write the access line of one request: never its query, which may hold a code or a token."""
     if access_log.isEnabledFor(logging.INFO):
         facts = {
@@ -69,7 +68,7 @@ def access(visit: Visit, status: int, seconds: float) -> None:
 def observing(count: Callable[[str, str, int, float], None], *, write_access_log: bool) -> Observe:
     """Give what a door reports its requests to: `count` (route, method, status, seconds) and, if wanted, the log."""
 
-    def observe(visit: Visit, route: str, status: int, seconds: float) -> None:
+    def observe(visit: Seen, route: str, status: int, seconds: float) -> None:
         count(route, visit.method, status, seconds)
         if write_access_log:
             access(visit, status, seconds)

@@ -7,10 +7,10 @@ what a stranger can choose never becomes one (token-exchange reference 4.4).
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from doorward.base.clock import Clock
+from doorward.base.frozen import frozen
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Merge: TypeAlias = Literal["sum", "max", "min"]
@@ -24,7 +24,7 @@ OTHER = "other"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Family:
     """One metric: its name without the suffixes that Prometheus adds, and how the numbers of several workers merge."""
 
@@ -136,6 +136,7 @@ class Metrics:
         self._numbers: dict[str, Numbers] = {family.name: {} for family in FAMILIES}
         self._requests = self._numbers[HTTP_REQUESTS.name]
         self._seconds = self._numbers[HTTP_SECONDS.name]
+        self._counted: dict[tuple[str, str, int], tuple[list[float], list[float]]] = {}
         self._audiences: frozenset[str] = frozenset()
         self._set(BUILD_INFO, (version,), 1.0)
         for family in (AUDIT_DROPPED, UNKNOWN_FIELDS):
@@ -143,17 +144,19 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request; `route` is a path of the route table or `unknown`."""
-        key = (route, method if method in _METHODS else OTHER, str(status))
-        sample = self._requests.get(key)
-        if sample is None:
-            self._requests[key] = [1.0]
-        else:
-            sample[0] += 1.0
-        buckets = self._seconds.get((route,))
-        if buckets is None:
-            buckets = self._seconds[(route,)] = [0.0] * (len(SECONDS) + 2)
+        counted = self._counted.get((route, method, status))
+        sample, buckets = counted or self._count(route, method, status)
+        sample[0] += 1.0
         buckets[bisect_left(SECONDS, seconds)] += 1.0
         buckets[-1] += seconds
+
+    def _count(self, route: str, method: str, status: int) -> tuple[list[float], list[float]]:
+        """Begin to count such requests; gives where, which is remembered unless strangers could fill the memory."""
+        sample = self._requests.setdefault((route, method if method in _METHODS else OTHER, str(status)), [0.0])
+        buckets = self._seconds.setdefault((route,), [0.0] * (len(SECONDS) + 2))
+        if method in _METHODS:
+            self._counted[(route, method, status)] = sample, buckets
+        return sample, buckets
 
     def exchange(self, code: str, audience: str | None) -> None:
         """Count one exchange: `success` or a code of the catalogue, and the client id that its token was made for."""

@@ -16,7 +16,7 @@ from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.refusals import MALFORMED_REQUEST
 from doorward.base.refusals_easyauth import INVALID_BEARER, INVALID_SESSION_TOKEN
-from doorward.identity.admission import Anonymous, Bad, Recognised, Via
+from doorward.identity.admission import Allow, Anonymous, Bad, Recognised, Via
 from doorward.identity.visit import Visit
 from doorward.protocol.easyauth import SESSION_TOKEN, session_cookie_value
 from doorward.sessions.desk import SessionDesk
@@ -132,6 +132,44 @@ class Gate:
     def _living(self, key: bytes) -> Caller | None:
         caller = self._desk.memory.get(key)
         return None if caller is None or self._clock.now() >= caller.until else caller
+
+    # --- once more ---------------------------------------------------------------------------------------------------
+
+    def key(self, visit: Visit) -> bytes | None:
+        """Give the key under which memory has whoever sent these header fields, empty where they show no credential.
+
+        None where more than one credential decides, or none of ours.
+        """
+        try:
+            token, bearer, cookie, nobody = self._look(visit)
+        except DoorwardError:
+            return None
+        shown = [
+            key_of(kind, credential)
+            for kind, credential in (
+                (Kind.SESSION_TOKEN, token),
+                (Kind.BEARER, bearer),
+                (Kind.COOKIE, None if cookie is None else cookie.encode("utf-8", "replace")),
+            )
+            if credential is not None
+        ]
+        if len(shown) > 1 or nobody is not ANONYMOUS:
+            return None
+        return shown[0] if shown else b""
+
+    def site(self, visit: Visit) -> str | None:
+        """Give the origin at which the credentials of a visit must count, None where there is only one."""
+        return None if self._site_of is None else self._site_of(visit)
+
+    def recognise_again(self, key: bytes, site: str | None) -> Allow | None:
+        """Let whoever memory has under `key` pass at `site` with a request that changes nothing, or give None."""
+        caller = self._living(key)
+        if caller is None or not self._desk.notices.are_fresh():
+            return None
+        session, credential = caller.session, caller.credential
+        if site is not None and session is not None and session.site and session.site != site:
+            return None
+        return credential.allow if isinstance(credential, Recognised) else None
 
     # --- by asking ---------------------------------------------------------------------------------------------------
 

@@ -20,10 +20,10 @@ from doorward.identity.admission import Recognised
 from doorward.sessions.session import Caller
 
 MOST_CALLERS = 200_000
-MOST_BYTES = 88 << 20
+MOST_BYTES = 64 << 20
 LONGEST_LINE = 4096
-MOST_LINE_BYTES = 24 << 20
-_OVERHEAD = 1024
+MOST_LINE_BYTES = 8 << 20
+_OVERHEAD = 1280
 _LINE_OVERHEAD = 256
 
 
@@ -50,7 +50,7 @@ class Memory:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._callers: OrderedDict[bytes, Caller] = OrderedDict()
-        self._keys: dict[str, set[bytes]] = {}
+        self._keys: dict[str, tuple[bytes, ...]] = {}
         self._lines: OrderedDict[bytes, bytes] = OrderedDict()
         self.line_bytes = 0
         """How many bytes the Cookie headers take, with what is kept of each."""
@@ -76,7 +76,7 @@ class Memory:
             self._callers[key] = caller
             self._bytes += _weight(caller)
             if caller.session is not None:
-                self._keys.setdefault(caller.session.id, set()).add(key)
+                self._keys[caller.session.id] = (*self._keys.get(caller.session.id, ()), key)
             while len(self._callers) > self._most_callers or self._bytes > self._most_bytes:
                 self._let_go(*self._callers.popitem(last=False))
 
@@ -110,15 +110,14 @@ class Memory:
     def _let_go(self, key: bytes, caller: Caller) -> None:
         self._bytes -= _weight(caller)
         if caller.session is not None:
-            keys = self._keys[caller.session.id]
-            keys.discard(key)
-            if not keys:
-                del self._keys[caller.session.id]
+            keys = tuple([other for other in self._keys.pop(caller.session.id) if other != key])
+            if keys:
+                self._keys[caller.session.id] = keys
 
     def drop(self, session_id: str) -> None:
         """Forget every credential of one session."""
         with self._lock:
-            for key in list(self._keys.get(session_id, ())):
+            for key in self._keys.get(session_id, ()):
                 self._forget(key)
 
     def clear(self) -> None:
@@ -133,5 +132,5 @@ class Memory:
 def _weight(caller: Caller) -> int:
     """Estimate the bytes that a caller takes; claims stand in the headers as well, at about the same size."""
     credential = caller.credential
-    headers = credential.principal.headers if isinstance(credential, Recognised) else ()
-    return _OVERHEAD + len(caller.me) + 3 * sum(len(value) for _, value in headers)
+    lines = credential.principal.lines if isinstance(credential, Recognised) else b""
+    return _OVERHEAD + len(caller.me) + 2 * len(lines)
