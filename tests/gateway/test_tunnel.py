@@ -8,6 +8,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
+from doorward.gateway import tunnel
+from doorward.identity.visit import Visit
 from doorward.inbound.listen import tls_context
 from tests.support.gateways import PRINCIPAL, Lets, application, gateway, lines_of, read_head, saying
 from tests.support.peers import make_authority
@@ -113,6 +115,77 @@ async def test_either_end_ends_both() -> None:
         writer.close()
         await ended.wait()
         await server.stopped()
+
+
+class Session:
+    """A session that a test ends: `knows` is what memory says, `lasts` what whoever is asked says."""
+
+    def __init__(self) -> None:
+        self.knows = self.goes_on = True
+        self.asked: list[tuple[bytes, str]] = []
+        self.asked_thrice = asyncio.Event()
+
+    def session_of(self, visit: Visit) -> str:
+        """Give its id."""
+        return "session-1"
+
+    def is_known(self, visit: Visit) -> bool:
+        """Say what memory knows."""
+        return self.knows
+
+    async def lasts(self, visit: Visit, session_id: str) -> bool:
+        """Say whether it goes on."""
+        self.asked.append((visit.header(b"cookie") or b"", session_id))
+        if len(self.asked) == 3:
+            self.asked_thrice.set()
+        return self.goes_on
+
+
+async def echo_bytes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Switch to another protocol, and send back what comes, until the end."""
+    await read_head(reader)
+    writer.write(SWITCH)
+    while data := await reader.read(100):
+        writer.write(data)
+
+
+async def test_a_tunnel_ends_with_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was opened by somebody goes on while they are signed in, and is cut on both sides once they are not."""
+    monkeypatch.setattr(tunnel, "LOOK_SECONDS", 0.005)
+    session = Session()
+    async with (
+        application(echo_bytes) as app,
+        gateway(app.url, porter=Lets(PRINCIPAL), lasting=session) as server,
+        asyncio.timeout(20),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(OFFER.replace(b"Host: a", b"Host: a\r\nCookie: c=1"))
+        await reader.readuntil(b"\r\n\r\n")
+        session.knows = False
+        await session.asked_thrice.wait()
+        writer.write(b"still here")
+        assert await reader.readexactly(10) == b"still here"
+        session.goes_on = False
+        assert await reader.read() == b""
+        writer.close()
+        await until_seen(server.seen, ("app", 101))
+    assert set(session.asked) == {(b"c=1", "session-1")}
+
+
+async def test_a_tunnel_of_nobody_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who came without a credential has no session that could end."""
+    monkeypatch.setattr(tunnel, "LOOK_SECONDS", 0.002)
+    session = Session()
+    session.knows = session.goes_on = False
+    async with application(echo_bytes) as app, gateway(app.url, lasting=session) as server, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(OFFER)
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.02)
+        writer.write(b"here")
+        assert await reader.readexactly(4) == b"here"
+        writer.close()
+    assert session.asked == []
 
 
 async def test_a_drain_cuts_tunnels_at_its_end() -> None:

@@ -15,6 +15,7 @@ from doorward.gateway.familiar import Standing
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.listener import PublicListener, Site
 from doorward.gateway.pool import Pool
+from doorward.gateway.tunnel import Lasts
 from doorward.identity.admission import Allow, Challenge, Decision, Deny
 from doorward.identity.principal import Principal
 from doorward.identity.visit import Visit
@@ -178,6 +179,7 @@ async def gateway(
     forwarding: Forwarding | None = None,
     connect_timeout: float = 5.0,
     response_timeout: float = 60.0,
+    lasting: Lasts | None = None,
     **how: Any,
 ) -> AsyncGenerator[Serving]:
     """Serve an application at `origins`, and `routes` below /.auth."""
@@ -193,6 +195,7 @@ async def gateway(
             clock=SystemClock(),
             observe=lambda _visit, route, status, _seconds: seen.append((route, status)),
             response_timeout=response_timeout,
+            lasting=lasting,
         )
         return PublicListener(Site(door=door, app=app, own_prefixes=("/.auth",)))
 

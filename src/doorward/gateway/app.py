@@ -12,7 +12,9 @@ from doorward.gateway.familiar import Familiar, KnownFields, Standing
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.head import Head
 from doorward.gateway.pool import Pool
+from doorward.gateway.tunnel import Lasts, Watch
 from doorward.identity.admission import Allow, Challenge, Decision, Deny
+from doorward.identity.principal import Principal
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.door import Observe, Reply
 
@@ -50,6 +52,7 @@ class AppDoor:
 
     `answer_first` may answer a request before anybody decides: a plain one where TLS is required
     (`other.Outside.insist_on_https`). `familiar` are the header lines that need not be read again.
+    `lasting` says who is still signed in, for what outlasts its request.
     """
 
     porter: Decides
@@ -59,8 +62,13 @@ class AppDoor:
     clock: Clock
     observe: Observe
     response_timeout: float = 60.0
+    lasting: Lasts | None = None
     answer_first: Callable[[Visit], Reply | None] = lambda _visit: None
     familiar: Familiar = field(default_factory=Familiar)
+
+    def watch(self, visit: Visit, principal: Principal | None) -> Watch | None:
+        """Watch whoever opens a tunnel with this visit; None where nobody is known."""
+        return None if principal is None or self.lasting is None else Watch(self.lasting, visit)
 
     def remember(self, head: Head, visit: Visit, upstream_host: bytes) -> None:
         """Remember header lines of a GET that passed, and that have come for the second time, and what follows."""

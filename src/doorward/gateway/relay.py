@@ -271,7 +271,7 @@ class Relay:
         own = b"Connection: Upgrade\r\nUpgrade: %b\r\nx-request-id: " + self._visit.request_id.encode() + b"\r\n"
         self._client.write(answer.write(self._head, own % answer.upgrade) + behind)
         upstream.release()
-        self._tunnel = join(self._client, upstream.transport, self._end)
+        self._tunnel = join(self._client, upstream.transport, self._end, self._door.watch(self._visit, self._principal))
 
     def hold(self) -> None:
         """Take no more of the answer while the client takes nothing."""

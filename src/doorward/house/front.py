@@ -24,7 +24,6 @@ from doorward.gateway.app import AppDoor
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.listener import Site
 from doorward.gateway.pool import Pool
-from doorward.gateway.porter import Porter
 from doorward.house.back_office import BackOffice
 from doorward.house.rules import https_site, requires_https, trust_of
 from doorward.identity.visit import Trust, Visit
@@ -89,7 +88,7 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     door = Door(exchange, trust=trust, clock=back.clock, observe=observe, envelopes=envelopes)
     app = None
     if sign_in is not None and settings.app.upstream:
-        app = _app_door(back, settings, sign_in.porter, trust, outside, observe)
+        app = _app_door(back, settings, sign_in, trust, outside, observe)
     own_paths = frozenset({plan.logout_path} if plan is not None and plan.enabled else ())
     site = Site(door=door, app=app, own_prefixes=_own_prefixes(settings), own_paths=own_paths)
     return Front(site=site, login=login, failures=failures, sign_in=sign_in)
@@ -107,13 +106,19 @@ def _below_sign_out(plan: AuthPlan, envelopes: dict[str, Refuse], otherwise: Ref
 
 
 def _app_door(
-    back: BackOffice, settings: Settings, porter: Porter, trust: Trust, outside: other.Outside, observe: Observe
+    back: BackOffice,
+    settings: Settings,
+    sign_in: "SignInDoors",
+    trust: Trust,
+    outside: other.Outside,
+    observe: Observe,
 ) -> AppDoor:
     """Give the way to the application; made inside the event loop."""
     app = settings.app
     tls = trust_system_and(settings.outbound.ca_file or None) if any(_is_https(one) for one in app.upstream) else None
     return AppDoor(
-        porter=porter,
+        porter=sign_in.porter,
+        lasting=sign_in.lasting,
         trust=trust,
         pool=Pool(app.upstream, connect_timeout=app.connect_timeout, tls=tls, health_path=app.health_path),
         forwarding=Forwarding(

@@ -37,6 +37,7 @@ from doorward.sessions.codes import SignInCodes
 from doorward.sessions.desk import SessionDesk
 from doorward.sessions.flight import Flights
 from doorward.sessions.gate import Bearers, Gate
+from doorward.sessions.lasting import Lasting
 from doorward.sessions.nonce import Nonces
 from doorward.sessions.notices import Notices
 from doorward.sessions.presenting import Presenter
@@ -57,6 +58,7 @@ class SignInDoors:
     routes: list[Route]
     envelopes: dict[str, Refuse]
     porter: Porter
+    lasting: Lasting
     flights: Flights
     notices: Notices
 
@@ -114,6 +116,7 @@ def build_sign_in(
         routes=[*api.routes(parts, sign_in, further), *Check(porter, trust, api_prefix=plan.api_prefix).routes()],
         envelopes=api.envelopes(plan, https_site(settings), lambda visit: challenge(visit, trust.site(visit))),
         porter=porter,
+        lasting=Lasting(gate, desk, back.clock),
         flights=flights,
         notices=desk.notices,
     )
