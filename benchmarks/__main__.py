@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     It is 2 where a program to compare with can neither be found nor fetched; nothing is measured then.
     """
     given = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended then, too
+    signal.signal(signal.SIGTERM, _end)
     try:
         results = _SUITES[given.suite](given)
     except MissingToolError as error:
@@ -32,6 +32,11 @@ def main(arguments: list[str]) -> int:
     if given.write_docs:
         write_docs(given.suite, results, Path("docs/performance.md"))
     return 0 if all(figure.is_reached for figure in results.figures()) else 1
+
+
+def _end(number: int, _: object) -> None:
+    """Leave as after an error, so that what was started is ended, too."""
+    sys.exit(128 + number)
 
 
 def _exchange(given: argparse.Namespace) -> Results:
