@@ -20,9 +20,10 @@ local requests = {{}}
 local head = [=[
 {head}]=]
 init = function()
-  for number, cookie in ipairs(cookies) do
-    requests[number] = (head:gsub("@COOKIE@", cookie):gsub("\\n", "\\r\\n")) .. "\\r\\n"
-  end
+  local whole = head:gsub("\\n", "\\r\\n") .. "\\r\\n"
+  local first, last = whole:find("@COOKIE@", 1, true)
+  local before, after = whole:sub(1, first - 1), whole:sub(last + 1)
+  for number, cookie in ipairs(cookies) do requests[number] = before .. cookie .. after end
 end
 request = function()
   at = at % #requests + 1
