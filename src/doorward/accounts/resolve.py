@@ -223,12 +223,14 @@ async def _audit(cursor: Cursor, event: str, sign_in: SignIn, user: User, now: f
 
 
 def _linked(row: Sequence[Any], who: EntraIdentity) -> Linked:
-    identity_id, iss, username, email, name, sub = row[9:15]
+    seen = tuple(row[10:15])
     return Linked(
-        identity_id=identity_id,
+        identity_id=row[9],
         user=User.of(row[:8]),
         organization_enabled=bool(row[8]),
-        is_as_last_seen=(iss, username, email, name, sub) == (who.iss, *_seen(who), who.sub),
+        # What was stored is cleaned, so a claim that is the same needs no cleaning to be known again.
+        is_as_last_seen=seen == (who.iss, who.username, who.email, who.name, who.sub)
+        or seen == (who.iss, *_seen(who), who.sub),
     )
 
 

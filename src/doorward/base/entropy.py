@@ -12,6 +12,7 @@ from typing import Protocol
 TOKEN_BYTES = 32
 _PIECE, _PIECES = TOKEN_BYTES, 64
 _TIMESTAMP_MASK = (1 << 48) - 1
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}  # RFC 9562 section 4.1: bits 10 first
 
 
 class Entropy(Protocol):
@@ -74,9 +75,5 @@ def ordered_id(entropy: Entropy, now: float) -> str:
     Its first 48 bits are the time in milliseconds, so rows made one after another lie side by side in an index; the
     other 74 bits are random, so no two processes need to agree on anything.
     """
-    bits = int.from_bytes(entropy.draw(10), "big")
-    value = (int(now * 1000) & _TIMESTAMP_MASK) << 80
-    value |= 0x7 << 76 | (bits >> 68 & 0xFFF) << 64
-    value |= 0b10 << 62 | (bits & (1 << 62) - 1)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    time, drawn = f"{int(now * 1000) & _TIMESTAMP_MASK:012x}", entropy.draw(10).hex()
+    return f"{time[:8]}-{time[8:]}-7{drawn[:3]}-{_VARIANT[drawn[4]]}{drawn[5:8]}-{drawn[8:]}"

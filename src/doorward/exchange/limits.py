@@ -46,14 +46,23 @@ class Counter:
 
     def add(self, key: str) -> None:
         """Count one event."""
+        self._add(key, self._events.get(key), self._clock.monotonic())
+
+    def add_or_refuse(self, key: str) -> None:
+        """Count one event, or refuse it as `refuse_if_full` does; whoever is refused is not counted."""
         now = self._clock.monotonic()
         events = self._events.get(key)
+        self._refuse_after(self._seconds_left(events, now))
+        self._add(key, events, now)
+
+    def _add(self, key: str, events: "array[float] | None", now: float) -> None:
         if events is None:
-            events = self._events[key] = array("d")
-        elif len(events) >= self._limit or events[0] + self._window <= now:
-            del events[0]
-        events.append(now)
-        self._events.move_to_end(key)
+            self._events[key] = array("d", (now,))
+        else:
+            if len(events) >= self._limit or events[0] + self._window <= now:
+                del events[0]
+            events.append(now)
+            self._events.move_to_end(key)
         self._forget(now)
 
     def _forget(self, now: float) -> None:
@@ -68,16 +77,20 @@ class Counter:
         """Give the seconds until the window holds fewer events of `key` than are allowed; 0 when it does."""
         now = self._clock.monotonic()
         self._forget(now)
-        events = self._events.get(key)
+        return self._seconds_left(self._events.get(key), now)
+
+    def _seconds_left(self, events: "array[float] | None", now: float) -> float:
         if events is None or len(events) < self._limit:
             return 0.0
         return max(0.0, events[0] + self._window - now)
 
     def refuse_if_full(self, key: str) -> None:
         """Raise `DoorwardError` (`rate_limited`) when the window holds as many events of `key` as are allowed."""
-        wait = self.wait(key)
-        if wait > 0:
-            raise DoorwardError(RATE_LIMITED, retry_after=max(1, math.ceil(wait)))
+        self._refuse_after(self.wait(key))
+
+    def _refuse_after(self, seconds: float) -> None:
+        if seconds > 0:
+            raise DoorwardError(RATE_LIMITED, retry_after=max(1, math.ceil(seconds)))
 
 
 class ExchangeLimits:
@@ -113,9 +126,7 @@ class ExchangeLimits:
     def count_identity(self, cloud: str, tid: str, oid: str) -> None:
         """Count an exchange of a verified identity; raises `DoorwardError` (`rate_limited`) for too many."""
         if self._enabled:
-            key = f"{cloud}/{tid}/{oid}"
-            self._identities.refuse_if_full(key)
-            self._identities.add(key)
+            self._identities.add_or_refuse(f"{cloud}/{tid}/{oid}")
 
     def _address(self, visit: Visit) -> str | None:
         if not self._enabled or visit.address_is_proxy or not visit.address:

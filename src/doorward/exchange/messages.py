@@ -166,7 +166,9 @@ class _Reader:
         self._items: list[dict[str, object]] = []
 
     def take(self, field: Field) -> object:
-        """Take a field as its row says."""
+        """Take a field as its row says; most optional ones are absent."""
+        if not field.required and self._members.get(field.name) is None:
+            return field.default
         match field.kind:
             case "email":
                 return self.email(field.name)

@@ -112,6 +112,8 @@ class Verification:
             for authority in named:
                 await self._keys.find(authority.keys, token.kid)
             signers = self._signers_among(token, named)
+        if all(signer.authority.version != "1.0" for signer in signers):
+            return signers
         for authority in {signer.authority.keys_v2: signer.authority for signer in signers}.values():
             await self._need_version_2(authority, token.kid)
         return tuple(self._with_version_2(signer) for signer in signers)

@@ -13,8 +13,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import STORE_UNAVAILABLE
@@ -41,16 +40,14 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 Outcome: TypeAlias = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """A use case, or rows to append, and the future of the one who waits for it."""
 
     work: UseCase[Any] | Sequence[Append]
     waiter: "asyncio.Future[Any]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(NamedTuple):
     """Jobs of one transaction; `inserted` has the outcomes of its rows, or None where it has not even begun."""
 
     jobs: list[_Job]
@@ -67,6 +64,7 @@ class Writer:
         """
         self._connection = connection
         self._cursor = SqliteCursor(connection)
+        self._inserting = connection.cursor()  # one for all rows: each `connection.execute` would make another
         self._loop = loop
         self.in_trouble = False
         self._waiting: list[_Job] = []
@@ -214,7 +212,7 @@ class Writer:
             raise judge(error) from error
 
     def _insert(self, rows: Sequence[Append]) -> list[bool]:
-        execute = self._connection.execute
+        execute = self._inserting.execute
         return [execute(insert.sqlite, params).rowcount == 1 for insert, params in rows]
 
 
