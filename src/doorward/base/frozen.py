@@ -55,7 +55,8 @@ def _put_stand_in(made: type, name: str, write: Callable[[], dict[str, Any]]) ->
 def _comparing(made: type, names: list[str]) -> dict[str, Any]:
     """Have the standard library write the methods, on a class that has the same fields and nothing else."""
     entries = [(entry.name, entry.type, entry) for entry in fields(made)]
-    written = make_dataclass(made.__name__, entries, init=False, unsafe_hash=True)
+    named = {"__doc__": made.__doc__}  # as in `_made`
+    written = make_dataclass(made.__name__, entries, namespace=named, init=False, unsafe_hash=True)
     return {name: vars(written)[name] for name in names}
 
 

@@ -9,11 +9,12 @@ of sessions.
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError, ErrorRow
+from doorward.base.frozen import frozen
 from doorward.base.refusals import STORE_UNAVAILABLE
 from doorward.base.refusals_easyauth import INVALID_BEARER
 from doorward.config.auth_plan import AuthPlan, ProviderPlan
@@ -139,7 +140,7 @@ class _OfAnother(Exception):
     """The token's issuer is not this provider's; nothing else of it was looked at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlatformOwner:
     """Whose a living platform token is, and when it expires, in seconds since the epoch."""
 
@@ -158,7 +159,7 @@ Raises `DoorwardError` (`store_unavailable`).
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _Seen:
     caller: Caller = field(repr=False)
     checked_at: float

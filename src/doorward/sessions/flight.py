@@ -9,7 +9,6 @@ too late is still taken over, unless somebody else was faster.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
@@ -17,6 +16,7 @@ import msgspec
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy, opaque_token
 from doorward.base.errors import DoorwardError, catalogue
+from doorward.base.frozen import frozen
 from doorward.base.refusals_easyauth import PROVIDER_UNAVAILABLE, SIGN_IN_REQUIRED
 from doorward.identity.person import Identity
 from doorward.sessions.desk import SessionDesk
@@ -38,7 +38,7 @@ Gives the identity with them; raises `DoorwardError` (`refresh_not_supported`, `
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _Flight:
     """A refresh as the database shows it: who makes it, until when, and what came of it."""
 

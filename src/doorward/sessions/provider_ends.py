@@ -6,8 +6,8 @@ alone. Each of our sessions keeps digests of the two by which it can be found, a
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from doorward.base.frozen import frozen
 from doorward.identity.claims import first_value
 from doorward.identity.person import Identity
 from doorward.sessions.ledger import append_all
@@ -18,7 +18,7 @@ KEPT = 25 * 3600.0
 """For how many seconds it is remembered that a provider's message came: longer than it counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProviderEnd:
     """What a provider said: at `issuer` the session `sid` has ended, or every session of `subject`.
 

@@ -1,9 +1,8 @@
 """What the settings say of sessions: how long cookie, session token and token store last (easy-auth reference 5, 7)."""
 
-from dataclasses import dataclass
-
 import msgspec
 
+from doorward.base.frozen import frozen
 from doorward.config.auth_plan import AuthPlan, Expiration
 from doorward.identity.person import Identity, ProviderTokens
 from doorward.sessions.session import token_expiry
@@ -13,7 +12,7 @@ COOKIE_LIFETIME = 8 * 3600.0
 REFRESH_EXTENSION = 72 * 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SessionRules:
     """How long things last, in seconds.
 

@@ -8,12 +8,13 @@ token"). Refuses everything but what this writes; only times may also be text, s
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NoReturn, cast
 
 import msgspec
 
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals_easyauth import INVALID_SESSION_TOKEN
 from doorward.base.strict_json import FEW_PARTS, decode_object
 from doorward.identity.sid import login_sid, stable_sid
@@ -45,7 +46,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     jti: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadToken:
     """A session token that we signed: its claims, the session that it names, and when it expires, in seconds."""
 
