@@ -23,9 +23,8 @@ from doorward.base.loopback import is_loopback_host
 from doorward.base.refusals_sign_in import DISCOVERY_FAILED
 from doorward.base.strict_json import NotStrictJson, decode_object
 from doorward.config.auth_plan import ProviderPlan
+from doorward.keys.fetching import CLOCK_ALLOWANCE, DocumentSource, NotFetched, Saves, fetch, later
 from doorward.keys.kept import KeptDocument, KeptDocuments
-from doorward.keys.provider_keys import CLOCK_ALLOWANCE, DocumentSource
-from doorward.outbound import OutboundFailed
 from doorward.providers.spec import Endpoints
 
 LIFETIME = 6 * 3600.0
@@ -34,7 +33,6 @@ RETRY_WITHOUT = 4.0
 TICK = 1.0
 PATH = "/.well-known/openid-configuration"
 
-_JITTER = 0.2
 _MEMBERS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint")
 _log = logging.getLogger("doorward.keys")
 
@@ -78,7 +76,7 @@ class Discovery:
         self._plans: tuple[ProviderPlan, ...] = ()
         self._entries: dict[str, _Entry] = {}
         self._told: frozenset[str] = frozenset()
-        self._saves: set[asyncio.Task[None]] = set()
+        self._saves = Saves(kept, failed="discovery.not_kept")
 
     # --- what is known now -------------------------------------------------------------------------------------
 
@@ -152,8 +150,7 @@ class Discovery:
         finally:
             for entry in self._entries.values():
                 self._let_go(entry)
-            if self._saves:
-                await asyncio.wait(set(self._saves))
+            await self._saves.finish()
 
     def tick(self) -> None:
         """Begin to fetch every document whose time has come; waits for nothing."""
@@ -174,12 +171,9 @@ class Discovery:
 
     async def _fetch(self, entry: _Entry) -> None:
         try:
-            document = await self._source.get_json_document(entry.url)
-            found = self._read(entry.url, document)
-        except (OutboundFailed, ValueError) as error:
+            found, document = await fetch(self._source, entry.url, lambda read: self._read(entry.url, read))
+        except NotFetched as error:
             await self._note_failure(entry, str(error))
-        except Exception as error:  # noqa: BLE001 - a defect in a fetch must not end the cache for everybody
-            await self._note_failure(entry, f"defect: {type(error).__name__}")
         else:
             self._note_success(entry, found, document)
         finally:
@@ -189,9 +183,7 @@ class Discovery:
         now = self._clock.now()
         entry.error, entry.due = None, self._later(LIFETIME)
         self._install(entry, found, now)
-        save = asyncio.create_task(self._save(KeptDocument(url=entry.url, document=document, fetched_at=now)))
-        self._saves.add(save)
-        save.add_done_callback(self._saves.discard)
+        self._saves.begin(KeptDocument(url=entry.url, document=document, fetched_at=now))
 
     async def _note_failure(self, entry: _Entry, reason: str) -> None:
         """Keep what is there; tell of a new kind of failure, not of every repetition during an outage."""
@@ -201,12 +193,6 @@ class Discovery:
         entry.error = reason
         if entry.found is None:
             await self.adopt_kept()
-
-    async def _save(self, kept: KeptDocument) -> None:
-        try:
-            await self._kept.keep(kept)
-        except Exception as error:  # noqa: BLE001 - it is in memory; without the copy only a restart is poorer
-            _log.warning("discovery.not_kept", extra={"facts": {"url": kept.url, "reason": type(error).__name__}})
 
     def _install(self, entry: _Entry, found: Endpoints, fetched_at: float) -> None:
         entry.found, entry.fetched_at = found, fetched_at
@@ -231,9 +217,7 @@ class Discovery:
             entry.flight.cancel()
 
     def _later(self, seconds: float) -> float:
-        """Give the moment `seconds` from now or up to a fifth sooner, so that replicas do not ask in step."""
-        share = int.from_bytes(self._entropy.draw(4), "big") / 2**32
-        return self._clock.monotonic() + seconds * (1 - _JITTER * share)
+        return later(self._clock, self._entropy, seconds)
 
 
 def address_of(plan: ProviderPlan) -> str:

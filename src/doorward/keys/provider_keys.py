@@ -14,15 +14,15 @@ import math
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import final
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.errors import DoorwardError
 from doorward.base.refusals import KEYS_UNAVAILABLE
+from doorward.keys.fetching import CLOCK_ALLOWANCE, DocumentSource, NotFetched, Saves, fetch, later, shown
 from doorward.keys.kept import KeptDocument, KeptDocuments
 from doorward.keys.key_set_news import KeySetEvent, KeySetStatus
-from doorward.outbound import OutboundFailed
 from doorward.protocol.algorithms import read_key_set
 from doorward.protocol.jose import KeySet, ProviderKey
 
@@ -31,21 +31,9 @@ STALE_LIMIT = 48 * 3600.0
 COOLDOWN = 30.0
 RETRY_WITHOUT_KEYS = 4.0  # a tick and a slow answer later it is still less than the 5 s that the interface promises
 RETRY_WITH_KEYS = 60.0
-CLOCK_ALLOWANCE = 300.0
-"""How far ahead a document may be dated that is found at the start."""
-
 TICK = 0.5
 
-_JITTER = 0.2
 _log = logging.getLogger("doorward.keys")
-
-
-class DocumentSource(Protocol):
-    """Where key documents come from; `Outbound` is one."""
-
-    async def get_json_document(self, url: str, /) -> bytes:
-        """Fetch a document; raises `OutboundFailed`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -95,7 +83,7 @@ class ProviderKeys:
         self._wait = wait
         self._wanted: dict[str, tuple[str, ...]] = {}
         self._entries: dict[str, _Entry] = {}
-        self._saves: set[asyncio.Task[None]] = set()
+        self._saves = Saves(kept, failed="key_set.not_kept")
 
     # --- what is known now -------------------------------------------------------------------------------------
 
@@ -150,7 +138,7 @@ class ProviderKeys:
             raise DoorwardError(
                 KEYS_UNAVAILABLE,
                 retry_after=self._retry_after(entry),
-                url=_shown(url),
+                url=shown(url),
                 reason=entry.error or "not yet asked",
             )
         if self._claim_cooldown(entry):
@@ -166,7 +154,7 @@ class ProviderKeys:
         flights = [self._depart(entry) for entry in entries]
         for flight in flights:
             await _landing(flight)
-        await self._saved()
+        await self._saves.finish()
         return {entry.url: entry.error for entry in entries}
 
     async def adopt_kept(self) -> None:
@@ -198,7 +186,7 @@ class ProviderKeys:
         finally:
             for entry in self._entries.values():
                 self._let_go(entry)
-            await self._saved()
+            await self._saves.finish()
 
     def tick(self) -> None:
         """Begin to fetch every key set whose time has come; waits for nothing."""
@@ -249,12 +237,9 @@ class ProviderKeys:
     async def _fetch(self, entry: _Entry) -> None:
         entry.fetches += 1
         try:
-            document = await self._source.get_json_document(entry.url)
-            keys = read_key_set(document)
-        except (OutboundFailed, ValueError) as error:
+            keys, document = await fetch(self._source, entry.url, read_key_set)
+        except NotFetched as error:
             await self._note_failure(entry, str(error))
-        except Exception as error:  # noqa: BLE001 - a defect in a fetch must not end the cache for everybody
-            await self._note_failure(entry, f"defect: {type(error).__name__}")
         else:
             self._note_success(entry, keys, document)
         finally:
@@ -267,32 +252,20 @@ class ProviderKeys:
         if is_first:
             self._hasten_others()
         entry.error = None
-        _log.info("key_set.fetched", extra={"facts": {"url": _shown(entry.url), "kids": list(keys.by_kid)}})
-        self._on_event(KeySetEvent(name="keys.refreshed", url=_shown(entry.url), kids=tuple(keys.by_kid)))
-        save = asyncio.create_task(self._save(KeptDocument(url=entry.url, document=document, fetched_at=now)))
-        self._saves.add(save)
-        save.add_done_callback(self._saves.discard)
+        _log.info("key_set.fetched", extra={"facts": {"url": shown(entry.url), "kids": list(keys.by_kid)}})
+        self._on_event(KeySetEvent(name="keys.refreshed", url=shown(entry.url), kids=tuple(keys.by_kid)))
+        self._saves.begin(KeptDocument(url=entry.url, document=document, fetched_at=now))
 
     async def _note_failure(self, entry: _Entry, reason: str) -> None:
         """Keep the keys; tell of a new kind of failure, not of every repetition during an outage."""
         known, entry.error = entry.error, reason
         entry.failures += 1
-        facts = {"url": _shown(entry.url), "reason": reason, "loaded": self.loaded(entry.url)}
+        facts = {"url": shown(entry.url), "reason": reason, "loaded": self.loaded(entry.url)}
         if reason != known:
             _log.warning("key_set.fetch_failed", extra={"facts": facts})
-            self._on_event(KeySetEvent(name="keys.refresh_failed", url=_shown(entry.url), reason=reason))
+            self._on_event(KeySetEvent(name="keys.refresh_failed", url=shown(entry.url), reason=reason))
         if not self.loaded(entry.url):
             await self.adopt_kept()
-
-    async def _save(self, kept: KeptDocument) -> None:
-        try:
-            await self._kept.keep(kept)
-        except Exception as error:  # noqa: BLE001 - the keys are in memory; without the copy only a restart is poorer
-            _log.warning("key_set.not_kept", extra={"facts": {"url": _shown(kept.url), "reason": type(error).__name__}})
-
-    async def _saved(self) -> None:
-        if self._saves:
-            await asyncio.wait(set(self._saves))
 
     def _install(self, entry: _Entry, keys: KeySet, fetched_at: float, age: float) -> None:
         entry.keys, entry.fetched_at, entry.good_at = keys, fetched_at, self._clock.monotonic() - age
@@ -308,9 +281,7 @@ class ProviderKeys:
             entry.flight.cancel()
 
     def _later(self, seconds: float) -> float:
-        """Give the moment `seconds` from now or up to a fifth sooner, so that replicas do not ask in step."""
-        share = int.from_bytes(self._entropy.draw(4), "big") / 2**32
-        return self._clock.monotonic() + seconds * (1 - _JITTER * share)
+        return later(self._clock, self._entropy, seconds)
 
     def _retry_at(self, entry: _Entry) -> float:
         """Give when to ask again should this fetch fail: at the latest when the keys have become too old."""
@@ -338,8 +309,3 @@ class ProviderKeys:
 async def _landing(flight: "asyncio.Task[None]") -> None:
     """Wait until a fetch has ended, however it ended; a waiter that gives up does not end it for the others."""
     await asyncio.wait({flight})
-
-
-def _shown(url: str) -> str:
-    """Give an address as logs and audit may hold it: without its query."""
-    return url.partition("?")[0]
