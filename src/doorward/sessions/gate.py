@@ -163,8 +163,8 @@ class Gate:
 
     def recognise_again(self, key: bytes, site: str | None) -> Allow | None:
         """Let whoever memory has under `key` pass at `site` with a request that changes nothing, or give None."""
-        caller = self._living(key)
-        if caller is None or not self._desk.notices.are_fresh():
+        caller = self._desk.memory.get(key)
+        if caller is None or self._clock.now() >= caller.until or not self._desk.notices.are_fresh():
             return None
         session, credential = caller.session, caller.credential
         if site is not None and session is not None and session.site and session.site != site:

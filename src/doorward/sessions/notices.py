@@ -32,8 +32,9 @@ class Notices:
         self._memory = memory
         self._grace = grace
         self._number: int | None = None
-        self._as_of = -math.inf
+        self._fresh_until = -math.inf
         self._reading: asyncio.Task[None] | None = None
+        self._as_of = -math.inf
         self.is_away = False
         """Whether the last reading failed."""
         self.taken = 0
@@ -41,8 +42,7 @@ class Notices:
 
     def are_fresh(self) -> bool:
         """Say whether the memory may be believed without another reading."""
-        age = self._clock.monotonic() - self._as_of
-        return age < self._grace if self.is_away else age <= FRESH_SECONDS
+        return self._clock.monotonic() < self._fresh_until
 
     async def freshen(self) -> None:
         """Take notice, unless that was just done; raises `DoorwardError` (`store_unavailable`) after the grace."""
@@ -89,13 +89,17 @@ class Notices:
             async with asyncio.timeout(PATIENCE):
                 number, rows = await self._store.read(self._read)
         except TimeoutError as error:
-            self.is_away = True
+            self._lose()
             raise unavailable(error, "no answer in time") from error
         except DoorwardError:
-            self.is_away = True
+            self._lose()
             raise
         self._note(number, rows)
-        self._as_of, self.is_away = asked_at, False
+        self._as_of, self._fresh_until, self.is_away = asked_at, asked_at + FRESH_SECONDS, False
+
+    def _lose(self) -> None:
+        """Count on the grace, since nothing can be read."""
+        self._fresh_until, self.is_away = self._as_of + self._grace, True
 
     async def _read(self, cursor: Cursor) -> tuple[int, list[Row]]:
         row = await cursor.one(sessions.NEWEST_CHANGE, sessions.CHANGE_KIND)
