@@ -34,7 +34,7 @@ class Check:
         """Ask `porter`; `trust` says whose description of a request counts."""
         self._porter = porter
         self._trust = trust
-        self._path = f"{api_prefix}/check"
+        self._path = path_below(api_prefix)
 
     def routes(self) -> list[Route]:
         """Give the routes: every method, also below the path, since Envoy appends the original one."""
@@ -93,6 +93,11 @@ class Check:
         if ("redirect", "1") in parse_qsl(visit.query):
             return Reply(302, b"", _NO_STORE + location)
         return Reply(refused.status, refused.body, refused.headers + location)
+
+
+def path_below(api_prefix: str) -> str:
+    """Give where proxies ask."""
+    return f"{api_prefix}/check"
 
 
 def _passes(decision: Allow) -> Reply:

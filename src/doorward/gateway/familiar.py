@@ -7,10 +7,10 @@ for each request. Only requests are remembered that were read, judged and let th
 in HTTP/1.1, on a connection that is kept, from a peer that is no trusted proxy, and asked for before with these lines.
 """
 
-from collections import OrderedDict
 from typing import final
 
 from doorward.gateway.head import Head
+from doorward.gateway.keeping import Keeping
 from doorward.identity.admission import Allow
 from doorward.identity.paths import has_control
 
@@ -19,9 +19,7 @@ MOST_LINES = 4096
 LONGEST_LINE = 1024
 LONGEST_BLOCK = 8192
 LONGEST_HEAD = LONGEST_LINE + LONGEST_BLOCK + 4
-_MOST_MET = 1 << 16
 _OVERHEAD = 512
-_TURN = 8
 _KEPT_ALIVE = frozenset({b"keep-alive"})
 
 
@@ -72,51 +70,26 @@ class Familiar:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         """Know nothing yet, and never more than so many bytes."""
         self.lines: set[bytes] = set()
-        self.fields: OrderedDict[bytes, KnownFields] = OrderedDict()
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._met: set[int] = set()
-        self._turned_away = 0
+        self._fields: Keeping[bytes, KnownFields] = Keeping(most_bytes)
+        self.fields = self._fields.kept
 
     def is_worth_keeping(self, head: Head) -> bool:
         """Say whether the header lines of a GET that passes should be remembered now, and remember its first line."""
-        if not _is_ordinary(head):
+        if not is_ordinary(head) or has_control(head.path):
             return False
         if head.line not in self.lines:
             if len(self.lines) >= MOST_LINES:
                 self.lines.clear()
             self.lines.add(head.line)
-        return head.block not in self.fields and self._was_met(head.block)
+        return self._fields.is_due(head.block)
 
     def keep(self, known: KnownFields) -> None:
-        """Remember header lines, if there is room.
-
-        Where there is none, each eighth newcomer takes the place of the oldest: those who come by in turn, and are more
-        than there is room for, would otherwise drive each other out before any of them came again.
-        """
-        if self._bytes + known.weight > self._most_bytes:
-            self._turned_away += 1
-            if self._turned_away % _TURN:
-                return
-            while self.fields and self._bytes + known.weight > self._most_bytes:
-                self._bytes -= self.fields.popitem(last=False)[1].weight
-        self.fields[known.block] = known
-        self._bytes += known.weight
-
-    def _was_met(self, block: bytes) -> bool:
-        """Say whether these lines came before; what comes once is not worth its room. A mistake costs nothing more."""
-        mark = hash(block)
-        if mark in self._met:
-            self._met.discard(mark)
-            return True
-        if len(self._met) >= _MOST_MET:
-            self._met.clear()
-        self._met.add(mark)
-        return False
+        """Remember header lines, if there is room."""
+        self._fields.keep(known.block, known)
 
 
-def _is_ordinary(head: Head) -> bool:
-    """Say whether nothing about a GET but its bytes decides how it is read and where it goes."""
+def is_ordinary(head: Head) -> bool:
+    """Say whether a request is a GET of which nothing but its bytes decides how it is read."""
     return (
         head.is_1_1
         and head.keeps_alive
@@ -126,6 +99,5 @@ def _is_ordinary(head: Head) -> bool:
         and len(head.line) <= LONGEST_LINE
         and len(head.block) <= LONGEST_BLOCK
         and head.line == b"GET %b HTTP/1.1" % head.target
-        and not has_control(head.path)
         and all(name != b"upgrade" for name, _ in head.fields)
     )

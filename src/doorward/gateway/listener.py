@@ -15,6 +15,7 @@ from doorward.gateway.connection import Connection
 from doorward.gateway.familiar import LONGEST_HEAD
 from doorward.gateway.head import Head
 from doorward.gateway.local import Local
+from doorward.gateway.questions import Questions, Told
 from doorward.gateway.relay import Relay
 from doorward.gateway.repeat import Repeat
 from doorward.inbound.crowd import Crowd
@@ -28,11 +29,12 @@ class Site:
     """What answers: the rooms of this process at their own addresses, and the application at all others, if any.
 
     `own_prefixes` are paths without trailing slash, each of which covers itself and everything below it; `own_paths`
-    cover themselves alone.
+    cover themselves alone. `questions` are those of reverse proxies that need not be read again, where any may ask.
     """
 
     door: Door
     app: AppDoor | None = None
+    questions: Questions | None = None
     own_prefixes: tuple[str, ...] = ()
     own_paths: frozenset[str] = frozenset()
 
@@ -57,28 +59,14 @@ class PublicListener:
         recall = self._recall if crowd.limits.head_bytes >= LONGEST_HEAD else _recall_nothing
         return lambda: Connection(crowd, self._answering, recall)
 
-    def _recall(self, client: Connection, data: bytes) -> Repeat | None:
-        """Give who answers, where these bytes are a request whose lines are all known, and that may pass; else None."""
-        door = self.site.app
-        if door is None:
-            return None
+    def _recall(self, client: Connection, data: bytes) -> Repeat | Told | None:
+        """Give who answers, where these bytes are a request that need not be read, and that may pass; else None."""
+        site = self.site
         try:
-            end = data.find(b"\r\n")
-            line = data[:end]
-            known = door.familiar.fields.get(data[end:-4]) if line in door.familiar.lines else None
-            if known is None or not data.endswith(_END):
-                return None
-            if client.stranger_to is not door.trust:
-                if not door.trust.is_stranger(client.peer):
-                    return None
-                client.stranger_to = door.trust
-            allow = door.porter.decide_again(known.standing)
-            upstream = None if allow is None else door.pool.best().take(must_be_recent=False)
+            told = None if site.questions is None else site.questions.recall(client, data)
+            return told or (None if site.app is None else _recalled(client, data, site.app))
         except Exception:  # noqa: BLE001 - who reads the request meets the same defect, and answers for it
             return None
-        return (
-            None if allow is None or upstream is None else Repeat(client, door, known, line, allow.principal, upstream)
-        )
 
     def _answering(self, client: Connection, head: Head) -> Answerer:
         site = self.site
@@ -91,8 +79,27 @@ class PublicListener:
             scheme=client.scheme,
         )
         if site.app is None or site.is_own(head.path):
+            if site.questions is not None and site.questions.path == head.path:
+                site.questions.meet(head, visit)
             return Local(client, head, visit, site.door)
         return Relay(client, head, visit, site.app)
+
+
+def _recalled(client: Connection, data: bytes, door: AppDoor) -> Repeat | None:
+    end = data.find(b"\r\n")
+    line = data[:end]
+    known = door.familiar.fields.get(data[end:-4]) if line in door.familiar.lines else None
+    if known is None or not data.endswith(_END):
+        return None
+    if client.stranger_to is not door.trust:
+        if not door.trust.is_stranger(client.peer):
+            return None
+        client.stranger_to = door.trust
+    allow = door.porter.decide_again(known.standing)
+    upstream = None if allow is None else door.pool.best().take(must_be_recent=False)
+    if allow is None or upstream is None:
+        return None
+    return Repeat(client, door, known, line, allow.principal, upstream)
 
 
 def _recall_nothing(_client: Connection, _data: bytes) -> None:

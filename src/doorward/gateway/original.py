@@ -58,6 +58,12 @@ def read_original(visit: Visit, host_header: bytes = b"host") -> Visit:
     )
 
 
+def origin_of(url: bytes) -> bytes:
+    """Give what of an address stands before its path; nothing where it is only a path, which some proxies send."""
+    absolute = None if url[:1] == b"/" else _URL.fullmatch(url)
+    return b"" if absolute is None else url[: absolute.end(2)]
+
+
 def _method_and_url(told: _Told) -> tuple[bytes, bytes]:
     given = _DESCRIBING.intersection(told)
     if twice := sorted(name.decode() for name in given if len(told[name]) > 1):

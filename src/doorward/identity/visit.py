@@ -20,10 +20,11 @@ Scheme: TypeAlias = Literal["http", "https"]
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 REQUEST_ID_BYTES = 16
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+"""What is taken for the id of a request, where a trusted proxy names one."""
 KNOWN_PEERS = 4096
 _HOP_BYTES = 64
 _MAPPED = "::ffff:"  # how a socket that listens on [::] shows an IPv4 peer
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Traefik forwards the scheme of a WebSocket handshake under its own name.
 _FORWARDED_SCHEMES: dict[bytes, Scheme] = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 _TOLD_BY_PROXIES = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"})
@@ -242,7 +243,7 @@ def _forwarded_scheme(raw_headers: RawHeaders) -> Scheme | None:
 def _given_request_id(raw_headers: RawHeaders) -> str | None:
     for name, value in raw_headers:
         if name == b"x-request-id":
-            return value.decode("ascii") if _REQUEST_ID.fullmatch(value) else None
+            return value.decode("ascii") if REQUEST_ID.fullmatch(value) else None
     return None
 
 

@@ -1,0 +1,216 @@
+"""Questions of a reverse proxy that need not be read again: `/.auth/check` about somebody who was asked about before.
+
+Of such a question two values change each time, the address that is asked about and the request's id. The bytes around
+them are remembered with what follows from them (`familiar.Standing`), the addresses with where they lead. So a question
+is answered from memory where every byte of it was read before, in this place, but for an id, which is one still. Who
+sent what is asked about is looked up anew each time, and whoever does not pass is answered by the door itself.
+"""
+
+from typing import TypeAlias, final
+
+from doorward.base.clock import Clock
+from doorward.gateway.answering import status_line, write_fields
+from doorward.gateway.connection import Connection
+from doorward.gateway.familiar import LONGEST_BLOCK, LONGEST_LINE, Standing, is_ordinary
+from doorward.gateway.fields import Fields
+from doorward.gateway.head import Head
+from doorward.gateway.keeping import Keeping
+from doorward.gateway.original import NotTold, origin_of, read_original
+from doorward.gateway.porter import Porter
+from doorward.identity.admission import Allow
+from doorward.identity.paths import has_control
+from doorward.identity.visit import REQUEST_ID, Trust, Visit
+from doorward.inbound.door import Observe
+
+MOST_BYTES = 48 << 20
+MOST_ADDRESSES = 4096
+_OVERHEAD = 768
+_ADDRESSES = frozenset({b"x-original-url", b"x-forwarded-uri"})
+_ID = b"x-request-id"
+_OK = status_line(200)
+_NO_STORE = b"cache-control: no-store\r\n"
+_EMPTY = b"content-length: 0\r\nx-request-id: "
+
+Marks: TypeAlias = tuple[tuple[bytes, bool], ...]
+"""What stands before each value that changes, in order, and whether that is the address: line end, name and colon."""
+_Cut: TypeAlias = tuple[tuple[bytes, ...], bytes, bytes]
+"""A question without the values that change; the address, and the id, which is empty where there is none."""
+
+
+@final
+class KnownQuestion:
+    """What follows from a question without the values that change.
+
+    `peer` asked it, about `address`, at the `origin` that its addresses began with; `standing` is what the original
+    request passes by.
+    """
+
+    __slots__ = ("address", "origin", "peer", "standing", "weight")
+
+    def __init__(self, visit: Visit, origin: bytes, standing: Standing, size: int) -> None:
+        """Take what was worked out for a question of `size` bytes."""
+        self.peer = visit.peer
+        self.address = visit.address
+        self.origin = origin
+        self.standing = standing
+        self.weight = _OVERHEAD + size
+
+
+@final
+class Questions:
+    """The questions that are known, of GET at `path`."""
+
+    def __init__(self, porter: Porter, trust: Trust, *, path: str, observe: Observe, clock: Clock) -> None:
+        """Know nothing yet; whoever passes by memory is observed."""
+        self._porter = porter
+        self._trust = trust
+        self.path = path
+        self.observe = observe
+        self.clock = clock
+        self._begin = b"GET %b" % path.encode("ascii")
+        self._marks: Marks = ()
+        self._known: Keeping[tuple[bytes, ...], KnownQuestion] = Keeping(MOST_BYTES)
+        self._origins: dict[bytes, bytes] = {}
+
+    def recall(self, client: Connection, data: bytes) -> "Told | None":
+        """Give who answers, where these bytes are a known question, and the answer is yes; else None."""
+        if not self._marks or not data.startswith(self._begin):
+            return None
+        cut = _cut(data, self._marks)
+        known = None if cut is None else self._known.kept.get(cut[0])
+        if cut is None or known is None or known.peer != client.peer or self._origins.get(cut[1]) != known.origin:
+            return None
+        if cut[2] and not REQUEST_ID.fullmatch(cut[2]):
+            return None
+        allow = self._porter.decide_again(known.standing)
+        return None if allow is None else Told(client, self, known, allow, cut[2] or self._trust.request_id().encode())
+
+    def meet(self, head: Head, visit: Visit) -> None:
+        """Remember a question that has come for the second time, and the address it asks about."""
+        if head.method != "GET" or not visit.peer_is_trusted or not is_ordinary(head):
+            return
+        marks = _marks(head)
+        data = b"%b%b\r\n\r\n" % (head.line, head.block)
+        cut = _cut(data, marks) if marks else None
+        if cut is None:
+            return
+        if cut[1] not in self._origins and not self._learn(visit, cut[1]):
+            return
+        if not self._known.is_due(cut[0]):
+            return
+        standing = self._porter.standing(read_original(visit, self._trust.host_header))
+        if standing is not None:
+            self._marks = marks
+            self._known.keep(cut[0], KnownQuestion(visit, self._origins[cut[1]], standing, len(data)))
+
+    def _learn(self, visit: Visit, address: bytes) -> bool:
+        """Say whether a GET for this address is like one for any other of its origin, and remember it."""
+        try:
+            original = read_original(visit, self._trust.host_header)
+        except NotTold:
+            return False
+        if original.method != "GET" or has_control(original.path) or len(address) > LONGEST_LINE:
+            return False
+        if len(self._origins) >= MOST_ADDRESSES:
+            self._origins.clear()
+        self._origins[address] = origin_of(address)
+        return True
+
+
+@final
+class Told:
+    """One question that is answered with yes by memory; it is what is told of a request when it is over, too."""
+
+    __slots__ = ("_allow", "_client", "_id", "_known", "_questions")
+
+    method = "GET"
+
+    def __init__(
+        self, client: Connection, questions: Questions, known: KnownQuestion, allow: Allow, request_id: bytes
+    ) -> None:
+        """Answer on the connection `client`."""
+        self._client = client
+        self._questions = questions
+        self._known = known
+        self._allow = allow
+        self._id = request_id
+
+    def start(self) -> None:
+        """Answer as `check.Check` does."""
+        client, questions, principal = self._client, self._questions, self._allow.principal
+        started = questions.clock.monotonic()
+        lines = b"" if principal is None else principal.lines
+        said = (_OK, write_fields(client.crowd.default_headers), _NO_STORE, lines, _EMPTY, self._id, b"\r\n\r\n")
+        client.write(b"".join(said))
+        client.finish()
+        questions.observe(self, questions.path, 200, questions.clock.monotonic() - started)
+
+    @property
+    def path(self) -> str:
+        """Give the path of the question."""
+        return self._questions.path
+
+    @property
+    def address(self) -> str:
+        """Give the address of whoever sent the original request."""
+        return self._known.address
+
+    @property
+    def request_id(self) -> str:
+        """Give the id."""
+        return self._id.decode("ascii")
+
+    # --- what cannot happen, since the answer was whole at once ---------------------------------------------------
+
+    def take(self, piece: bytes) -> None:
+        """See `answering.Answerer`."""
+
+    def take_end(self, trailers: Fields) -> None:
+        """See `answering.Answerer`."""
+
+    def hold(self) -> None:
+        """See `answering.Answerer`."""
+
+    def go_on(self) -> None:
+        """See `answering.Answerer`."""
+
+    def client_ended(self) -> None:
+        """See `answering.Answerer`."""
+
+    def client_left(self) -> None:
+        """See `answering.Answerer`."""
+
+    def end_if_late(self, now: float) -> None:
+        """See `answering.Answerer`."""
+
+
+def _marks(head: Head) -> Marks:
+    """Find what stands before the values that change, as this proxy writes it; nothing where it asks in another way."""
+    marks: list[tuple[bytes, bool]] = []
+    for line in head.lines:
+        name = line.name.text
+        if name == _ID or name in _ADDRESSES:
+            marks.append((b"\r\n%b: " % line.raw[: len(name)], name in _ADDRESSES))
+    addresses = [mark for mark, is_address in marks if is_address]
+    return tuple(marks) if len(addresses) == 1 and len(marks) - len(addresses) <= 1 else ()
+
+
+def _cut(data: bytes, marks: Marks) -> _Cut | None:
+    """Take out of a question what changes, or give None where it has another form."""
+    pieces: list[bytes] = []
+    address = request_id = b""
+    at = 0
+    for mark, is_address in marks:
+        found = data.find(mark, at)
+        if found < 0:
+            return None
+        begin = found + len(mark)
+        end = data.find(b"\r\n", begin)
+        pieces.append(data[at:begin])
+        if is_address:
+            address = data[begin:end]
+        else:
+            request_id = data[begin:end]
+        at = end
+    pieces.append(data[at:])
+    return (tuple(pieces), address, request_id) if len(data) <= LONGEST_BLOCK else None
