@@ -27,6 +27,7 @@ from doorward.inbound.door import Reply, Route
 from doorward.providers import ALL
 from tests.support import canaries
 from tests.support.gates import IDENTITY, JANE, HandMadeGate
+from tests.support.gateways import answering_proxies
 from tests.support.nginx import DEPLOYED, HOST, nginx
 from tests.support.serving import Answer, serving
 from tests.support.sign_in import Browser, entrance
@@ -106,10 +107,11 @@ async def fronted(
     rules = AdmissionRules(enabled=True, action=action, provider="aad", providers=1, excluded_paths=("/public/*",))
     trust = Trust(entropy=SeededEntropy(), public_url=SITE, trusted_proxies=["127.0.0.1"])
     porter = Porter(rules, trust, gate=gate, begin=begin_nothing, challenge=lambda _visit, _site: CHALLENGE.encode())
-    doors = [*Check(porter, trust).routes(), Route(method="GET", path="/.auth/login/aad", handler=sign_in)]
+    check = Check(porter, trust)
+    doors = [*check.routes(), Route(method="GET", path="/.auth/login/aad", handler=sign_in)]
     everything = [Route(method="*", path="/*", handler=show, max_body=1 << 20)]
     async with (
-        serving(doors, trusted=["127.0.0.1"]) as doorward,
+        serving(doors, trusted=["127.0.0.1"], public=answering_proxies(check)) as doorward,
         serving(everything, trusted=["127.0.0.1"]) as application,
         nginx(place, doorward=doorward.port, application=application.port, remembers=remembers) as (plain, tls),
     ):

@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 
 from doorward.base.clock import SystemClock
 from doorward.gateway.app import AppDoor, Decides
+from doorward.gateway.check import Check
 from doorward.gateway.familiar import Standing
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.listener import PublicListener, Site
 from doorward.gateway.pool import Pool
+from doorward.gateway.questions import Questions
 from doorward.gateway.tunnel import Lasts
 from doorward.identity.admission import Allow, Challenge, Decision, Deny
 from doorward.identity.principal import Principal
@@ -205,3 +207,13 @@ async def gateway(
             yield server
         finally:
             pool.close()
+
+
+def answering_proxies(check: Check) -> Callable[[Door], PublicListener]:
+    """Give what makes a public listener where reverse proxies ask `check`, with its memory of questions."""
+
+    def public(door: Door) -> PublicListener:
+        questions = Questions(check, lambda _seen, _route, _status, _seconds: None, SystemClock())
+        return PublicListener(Site(door=door, questions=questions, own_prefixes=("/.auth",)))
+
+    return public

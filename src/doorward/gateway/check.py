@@ -13,14 +13,16 @@ from urllib.parse import parse_qsl
 from doorward.base.errors import DoorwardError, ErrorRow
 from doorward.base.refusals import INTERNAL_ERROR
 from doorward.base.refusals_gateway import ACCESS_FORBIDDEN, CHECK_FROM_STRANGER, CHECK_INCOMPLETE
-from doorward.gateway.answers import say_refusal
+from doorward.gateway.answers import Headers, say_refusal
 from doorward.gateway.original import NotTold, read_original
 from doorward.gateway.porter import Porter
 from doorward.identity.admission import Allow, Challenge, Decision, Deny
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.blame import frames
 from doorward.inbound.door import Reply, Route
+from doorward.protocol.easyauth import without_forged
 
+COOKIES = b"x-doorward-cookie"
 _NO_STORE = ((b"cache-control", b"no-store"),)
 
 log = logging.getLogger("doorward.gateway")
@@ -30,15 +32,21 @@ log = logging.getLogger("doorward.gateway")
 class Check:
     """The forward-auth door."""
 
-    def __init__(self, porter: Porter, trust: Trust, *, api_prefix: str = "/.auth") -> None:
-        """Ask `porter`; `trust` says whose description of a request counts."""
-        self._porter = porter
-        self._trust = trust
-        self._path = path_below(api_prefix)
+    def __init__(
+        self, porter: Porter, trust: Trust, *, api_prefix: str = "/.auth", keeps_own_cookies: bool = False
+    ) -> None:
+        """Ask `porter`; `trust` says whose description of a request counts.
+
+        With `keeps_own_cookies` the application gets our cookies, too.
+        """
+        self.porter = porter
+        self.trust = trust
+        self.path = f"{api_prefix}/check"
+        self._keeps_own_cookies = keeps_own_cookies
 
     def routes(self) -> list[Route]:
         """Give the routes: every method, also below the path, since Envoy appends the original one."""
-        paths = (self._path, f"{self._path}/*")
+        paths = (self.path, f"{self.path}/*")
         return [Route(method="*", path=path, handler=self.answer, at_once=self.answer_at_once) for path in paths]
 
     def answer_at_once(self, visit: Visit) -> Reply | None:
@@ -46,10 +54,11 @@ class Check:
         try:
             if not visit.peer_is_trusted:
                 return None
-            decision = self._porter.decide_now(read_original(visit, self._trust.host_header))
+            original = read_original(visit, self.trust.host_header)
+            decision = self.porter.decide_now(original)
         except Exception:  # noqa: BLE001 - it happens again there, and is told
             return None
-        return _passes(decision) if isinstance(decision, Allow) else None
+        return self._passes(visit, original, decision) if isinstance(decision, Allow) else None
 
     async def answer(self, visit: Visit, _body: bytes) -> Reply:
         """Answer a proxy; whatever goes wrong is 403."""
@@ -66,43 +75,48 @@ class Check:
         if not visit.peer_is_trusted:
             raise DoorwardError(CHECK_FROM_STRANGER, peer=visit.peer)
         try:
-            original = read_original(visit, self._trust.host_header)
+            original = read_original(visit, self.trust.host_header)
         except NotTold as error:
             raise DoorwardError(CHECK_INCOMPLETE, reason=str(error)) from error
-        decision = self._porter.decide_now(original) or await self._porter.decide(original)
+        decision = self.porter.decide_now(original) or await self.porter.decide(original)
         return await self._tell(visit, original, decision)
 
     async def _tell(self, visit: Visit, original: Visit, decision: Decision) -> Reply:
         match decision:
             case Allow():
-                return _passes(decision)
+                return self._passes(visit, original, decision)
             case Challenge():
                 return await self._ask_for_sign_in(visit, original, decision)
             case Deny():
-                return await self._porter.refuse(original, decision, said=_sayable(decision.row))
+                return await self.porter.refuse(original, decision, said=_sayable(decision.row))
+
+    def _passes(self, visit: Visit, original: Visit, decision: Allow) -> Reply:
+        identity = () if decision.principal is None else decision.principal.headers
+        return Reply(200, b"", _NO_STORE + identity + self.cookies(visit, original))
+
+    def cookies(self, visit: Visit, original: Visit) -> Headers:
+        """Give the cookies that the application is to see, to a proxy that asks for them with `?cookie=1`.
+
+        A proxy would have to take our own out of the header by patterns, which costs it more than everything else.
+        """
+        if ("cookie", "1") not in parse_qsl(visit.query):
+            return ()
+        kept = without_forged(original.raw_headers, keep_own_cookies=self._keeps_own_cookies)
+        cookies = [value for name, value in kept if name == b"cookie"]
+        return ((COOKIES, b"; ".join(cookies)),) if cookies else ()
 
     async def _ask_for_sign_in(self, visit: Visit, original: Visit, decision: Challenge) -> Reply:
         """Refuse with 401; where the gateway would have redirected, say where to.
 
         No sign-in begins here: it begins at the address, which counts redirects and sets its own cookies.
         """
-        refused = await self._porter.refuse(original, decision)
+        refused = await self.porter.refuse(original, decision)
         if not decision.redirect:
             return refused
-        location = ((b"location", self._porter.sign_in_address(original, decision.provider).encode()),)
+        location = ((b"location", self.porter.sign_in_address(original, decision.provider).encode()),)
         if ("redirect", "1") in parse_qsl(visit.query):
             return Reply(302, b"", _NO_STORE + location)
         return Reply(refused.status, refused.body, refused.headers + location)
-
-
-def path_below(api_prefix: str) -> str:
-    """Give where proxies ask."""
-    return f"{api_prefix}/check"
-
-
-def _passes(decision: Allow) -> Reply:
-    principal = decision.principal
-    return Reply(200, b"", _NO_STORE if principal is None else _NO_STORE + principal.headers)
 
 
 def _sayable(row: ErrorRow) -> ErrorRow:

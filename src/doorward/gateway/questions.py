@@ -10,16 +10,16 @@ from typing import TypeAlias, final
 
 from doorward.base.clock import Clock
 from doorward.gateway.answering import status_line, write_fields
+from doorward.gateway.check import Check
 from doorward.gateway.connection import Connection
 from doorward.gateway.familiar import LONGEST_BLOCK, LONGEST_LINE, Standing, is_ordinary
 from doorward.gateway.fields import Fields
 from doorward.gateway.head import Head
 from doorward.gateway.keeping import Keeping
 from doorward.gateway.original import NotTold, origin_of, read_original
-from doorward.gateway.porter import Porter
 from doorward.identity.admission import Allow
 from doorward.identity.paths import has_control
-from doorward.identity.visit import REQUEST_ID, Trust, Visit
+from doorward.identity.visit import REQUEST_ID, Visit
 from doorward.inbound.door import Observe
 
 MOST_BYTES = 48 << 20
@@ -42,29 +42,31 @@ class KnownQuestion:
     """What follows from a question without the values that change.
 
     `peer` asked it, about `address`, at the `origin` that its addresses began with; `standing` is what the original
-    request passes by.
+    request passes by, and `lines` are said beside who sent it.
     """
 
-    __slots__ = ("address", "origin", "peer", "standing", "weight")
+    __slots__ = ("address", "lines", "origin", "peer", "standing", "weight")
 
-    def __init__(self, visit: Visit, origin: bytes, standing: Standing, size: int) -> None:
+    def __init__(self, visit: Visit, origin: bytes, standing: Standing, lines: bytes, size: int) -> None:
         """Take what was worked out for a question of `size` bytes."""
         self.peer = visit.peer
         self.address = visit.address
         self.origin = origin
         self.standing = standing
-        self.weight = _OVERHEAD + size
+        self.lines = lines
+        self.weight = _OVERHEAD + size + len(lines)
 
 
 @final
 class Questions:
     """The questions that are known, of GET at `path`."""
 
-    def __init__(self, porter: Porter, trust: Trust, *, path: str, observe: Observe, clock: Clock) -> None:
-        """Know nothing yet; whoever passes by memory is observed."""
-        self._porter = porter
-        self._trust = trust
-        self.path = path
+    def __init__(self, check: Check, observe: Observe, clock: Clock) -> None:
+        """Know nothing yet of what is asked at `check`; what is answered by memory is observed."""
+        self._check = check
+        self._porter = check.porter
+        self._trust = check.trust
+        self.path = path = check.path
         self.observe = observe
         self.clock = clock
         self._begin = b"GET %b" % path.encode("ascii")
@@ -98,10 +100,12 @@ class Questions:
             return
         if not self._known.is_due(cut[0]):
             return
-        standing = self._porter.standing(read_original(visit, self._trust.host_header))
+        original = read_original(visit, self._trust.host_header)
+        standing = self._porter.standing(original)
         if standing is not None:
+            lines = write_fields(self._check.cookies(visit, original))
             self._marks = marks
-            self._known.keep(cut[0], KnownQuestion(visit, self._origins[cut[1]], standing, len(data)))
+            self._known.keep(cut[0], KnownQuestion(visit, self._origins[cut[1]], standing, lines, len(data)))
 
     def _learn(self, visit: Visit, address: bytes) -> bool:
         """Say whether a GET for this address is like one for any other of its origin, and remember it."""
@@ -140,7 +144,8 @@ class Told:
         client, questions, principal = self._client, self._questions, self._allow.principal
         started = questions.clock.monotonic()
         lines = b"" if principal is None else principal.lines
-        said = (_OK, write_fields(client.crowd.default_headers), _NO_STORE, lines, _EMPTY, self._id, b"\r\n\r\n")
+        dated = write_fields(client.crowd.default_headers)
+        said = (_OK, dated, _NO_STORE, lines, self._known.lines, _EMPTY, self._id, b"\r\n\r\n")
         client.write(b"".join(said))
         client.finish()
         questions.observe(self, questions.path, 200, questions.clock.monotonic() - started)

@@ -19,7 +19,7 @@ from doorward.exchange.guard import Guard
 from doorward.exchange.limits import ExchangeLimits, LimitRules
 from doorward.exchange.login import Login
 from doorward.exchange.oauth import OAuth
-from doorward.gateway import check, other
+from doorward.gateway import other
 from doorward.gateway.app import AppDoor
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.listener import Site
@@ -93,8 +93,7 @@ def build_front(back: BackOffice, settings: Settings, metrics: Metrics, *, expla
     own_paths = frozenset({plan.logout_path} if plan is not None and plan.enabled else ())
     questions = None
     if sign_in is not None and plan is not None and plan.enabled and settings.server.trusted_proxies:
-        path = check.path_below(plan.api_prefix)
-        questions = Questions(sign_in.porter, trust, path=path, observe=observe, clock=back.clock)
+        questions = Questions(sign_in.check, observe, back.clock)
     site = Site(door=door, app=app, questions=questions, own_prefixes=_own_prefixes(settings), own_paths=own_paths)
     return Front(site=site, login=login, failures=failures, sign_in=sign_in)
 

@@ -58,6 +58,7 @@ class SignInDoors:
     routes: list[Route]
     envelopes: dict[str, Refuse]
     porter: Porter
+    check: Check
     lasting: Lasting
     flights: Flights
     notices: Notices
@@ -112,10 +113,12 @@ def build_sign_in(
         explains=explains,
     )
     further = _further(back, settings, parts, client, flights)
+    check = Check(porter, trust, api_prefix=plan.api_prefix, keeps_own_cookies=settings.easyauth.forward_session_cookie)
     return SignInDoors(
-        routes=[*api.routes(parts, sign_in, further), *Check(porter, trust, api_prefix=plan.api_prefix).routes()],
+        routes=[*api.routes(parts, sign_in, further), *check.routes()],
         envelopes=api.envelopes(plan, https_site(settings), lambda visit: challenge(visit, trust.site(visit))),
         porter=porter,
+        check=check,
         lasting=Lasting(gate, desk, back.clock),
         flights=flights,
         notices=desk.notices,
