@@ -26,7 +26,11 @@ from tests.support.programs import free_ports
 ME = "/.auth/me"
 CHECK = "/.auth/check"
 _BARE, _ME, _CHECK = "bare server, body of /.auth/me", ME, CHECK
-_NGINX, _DECIDED = "bare nginx", "nginx with our decision"
+_NGINX, _DECIDED, _REMEMBERED = (
+    "bare nginx",
+    "nginx with our decision",
+    "nginx that remembers our decision for a second",
+)
 
 
 def _processor(who: str) -> str:
@@ -40,6 +44,8 @@ MARKS = [
          to=_processor(_ME), bound=0.5),
     Mark(name="nginx with our decision, share of bare nginx, by processor time", of=_processor(_NGINX),
          to=_processor(_DECIDED), bound=0.4, aim=0.45),
+    Mark(name="nginx that remembers our decision, share of bare nginx, by processor time", of=_processor(_NGINX),
+         to=_processor(_REMEMBERED), bound=0.4, aim=0.45),
 ]  # fmt: skip
 
 
@@ -58,7 +64,7 @@ def measure(plan: Plan) -> Ratios:
     for name in ("wrk", "nginx"):
         program(name)
     with scratch() as directory:
-        names: list[str] = ["bare", "doorward", "application", "nginx", "decided"]
+        names: list[str] = ["bare", "doorward", "application", "nginx", "decided", "remembered"]
         ports = dict(zip(names, itertools.count(free_ports(2 * len(names)), 2), strict=False))
         setting = Setting(port=ports["doorward"], url=f"sqlite:///{directory}/doorward.db")
         config = setting.write(directory)
@@ -71,6 +77,7 @@ def measure(plan: Plan) -> Ratios:
             _bare(ports["bare"], _me_of(setting.port, cookies[0]), directory) as bare,
             proxies.bare_nginx(stage, ports["nginx"]) as nginx,
             proxies.deciding_nginx(stage, ports["decided"], setting.port) as decided,
+            proxies.deciding_nginx(stage, ports["remembered"], setting.port, remembers=True) as remembered,
         ):
             behind = {
                 _BARE: (bare,),
@@ -78,6 +85,7 @@ def measure(plan: Plan) -> Ratios:
                 _CHECK: (service,),
                 _NGINX: (nginx,),
                 _DECIDED: (decided, service),
+                _REMEMBERED: (remembered, service),
             }
             suite = _Suite(plan, directory, cookies, ports, behind)
             suite.warm_up()
@@ -127,6 +135,7 @@ class _Suite:
             _CHECK: lambda: generate(ports["doorward"], plan.connections, plan.seconds, self._checks),
             _NGINX: lambda: wrk.ask(ports["nginx"], plan.connections, plan.seconds, self._lua),
             _DECIDED: lambda: wrk.ask(ports["decided"], plan.connections, plan.seconds, self._lua),
+            _REMEMBERED: lambda: wrk.ask(ports["remembered"], plan.connections, plan.seconds, self._lua),
         }
         found: dict[str, float] = {}
         for name, ask in asking.items():

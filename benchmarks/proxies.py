@@ -164,12 +164,22 @@ def bare_nginx(stage: Stage, port: int) -> Generator[Child]:
 
 
 @contextmanager
-def deciding_nginx(stage: Stage, port: int, doorward: int) -> Generator[Child]:
-    """Run nginx with the configuration of deploy/nginx, which asks the service on port `doorward` each time."""
-    place = stage.place("nginx-with-doorward")
-    for name in ("protect.conf", "endpoints.conf"):
+def deciding_nginx(stage: Stage, port: int, doorward: int, *, remembers: bool = False) -> Generator[Child]:
+    """Run nginx with the configuration of deploy/nginx, which asks the service on port `doorward` each time.
+
+    With `remembers` it asks about the same credentials once a second, by the recipe of cache.conf.
+    """
+    place = stage.place("nginx-that-remembers" if remembers else "nginx-with-doorward")
+    for name in ("protect.conf", "endpoints.conf", "remembered.conf"):
         (place / name).write_text((_DEPLOYED / "nginx" / name).read_text())
-    with _nginx(place, nginx_site(place, port, doorward, stage.application)) as child:
+    http = nginx_site(place, port, doorward, stage.application)
+    if remembers:
+        question = "location = /.auth/check {\n"
+        included = {question: f"{question}    include {place}/remembered.conf;\n"}
+        (place / "endpoints.conf").write_text(changed((place / "endpoints.conf").read_text(), included))
+        cache = (_DEPLOYED / "nginx" / "cache.conf").read_text()
+        http = changed(cache, {"proxy_cache_path /dev/shm/": f"proxy_cache_path {place}/"}) + http
+    with _nginx(place, http) as child:
         child.wait_for(f"http://127.0.0.1:{port}/.auth/version")
         yield child
 
