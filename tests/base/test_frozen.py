@@ -1,3 +1,6 @@
+import pickle
+from collections.abc import Callable
+from copy import copy, deepcopy
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from typing import Any
 
@@ -79,6 +82,20 @@ class Name:
 
     name: str
     note: str = field(default="", compare=False)
+
+
+def pickled(value: Sample) -> Sample:
+    """Give a value as another process would get it."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - it was written here
+
+
+@pytest.mark.parametrize("copied", [copy, deepcopy, pickled])
+def test_is_copied(copied: Callable[[Sample], Sample]) -> None:
+    """A copy, also one that comes out of other memory, is equal and cannot be changed either."""
+    value = copied(Sample(name="a", tags=["b"]))
+    assert value == Sample(name="a", tags=["b"])
+    with pytest.raises(FrozenInstanceError):
+        value.name = "c"  # pyright: ignore[reportAttributeAccessIssue] - which is what is tested
 
 
 def test_cannot_be_changed() -> None:

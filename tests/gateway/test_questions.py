@@ -105,6 +105,59 @@ async def test_whoever_left_does_not_pass_by_memory() -> None:
         assert (await nginx.ask()).startswith(b"HTTP/1.1 401 ")
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
+async def test_only_a_get_is_remembered(method: str) -> None:
+    """What may change something depends on where it was sent from: a forged request is refused each time."""
+    forged = QUESTION.replace("Method: GET", f"Method: {method}")
+    forged = forged.replace("Cookie", "Origin: https://evil.example\r\nUser-Agent: Mozilla/5.0\r\nCookie")
+    async with proxy() as nginx:
+        await nginx.ask()
+        for _ in range(5):
+            status = b"200" if method in {"HEAD", "OPTIONS"} else b"403"
+            assert (await nginx.ask(forged)).startswith(b"HTTP/1.1 %b " % status)
+        assert nginx.gate.again == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("X-Original-Method: GET\r\n", ""),
+        ("X-Original-Method: GET", "X-Original-Method: "),
+        ("X-Original-Method: GET", "X-Original-Method: G T"),
+        ("X-Original-Method: GET", "X-Original-Method: GET\r\nX-Original-Method: GET"),
+        ("X-Original-Method: GET", "X-Original-Method: GET\r\nX-Forwarded-Method: GET"),
+        ("X-Original-URL", "X-Forwarded-Uri"),
+    ],
+)
+async def test_what_is_not_told_clearly_is_refused_each_time(old: str, new: str) -> None:
+    """A question that describes no request is 403 however often it comes, also about an address that is known."""
+    async with proxy() as nginx:
+        await nginx.ask()
+        for _ in range(4):
+            assert (await nginx.ask(QUESTION.replace(old, new))).startswith(b"HTTP/1.1 403 ")
+
+
+@pytest.mark.parametrize("address", [" {}", "{} ", "\t{}", "{}\t "])
+async def test_space_around_an_address_hides_no_host(address: str) -> None:
+    """An address with white space around it is read each time: where it begins is not plain."""
+    spaced = QUESTION.replace(f"{SITE}/a?b", address.format(f"{SITE}/a?b"))
+    async with proxy() as nginx:
+        for _ in range(4):
+            assert (await nginx.ask(spaced)).startswith(b"HTTP/1.1 200 ")
+        assert (nginx.gate.read, nginx.gate.again) == (4, 0)
+
+
+async def test_proxies_of_two_kinds_are_both_known() -> None:
+    """Each proxy spells its headers in its own way, and what one does changes nothing for the other."""
+    other = QUESTION.replace("X-Request-ID", "x-request-id")
+    without = QUESTION.replace("X-Request-ID: first\r\n", "")
+    async with proxy() as nginx:
+        for _ in range(3):
+            for question in (QUESTION, other, without):
+                assert (await nginx.ask(question)).startswith(b"HTTP/1.1 200 ")
+        assert (nginx.gate.read, nginx.gate.again) == (6, 3)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "status"),
     [

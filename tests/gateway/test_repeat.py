@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -285,3 +286,38 @@ async def test_the_last_answer_says_so() -> None:
         await asyncio.sleep(0.01)
         go_on.set()
         assert b"connection: close" in await client.reader.read()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("in_pieces", [False, True])
+async def test_a_client_that_takes_nothing_holds_nobody_else(is_known: bool, in_pieces: bool) -> None:  # noqa: FBT001 - columns
+    """When somebody does not read a long answer, the connection that it came by serves the next as ever."""
+    large = OK.replace(b": 2", b": 200000").removesuffix(b"ok") + b"x" * 200_000
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (head := await read_head(reader)) is not None:
+            answer = large if b"/large" in head else OK
+            if in_pieces:
+                writer.write(answer[:-1])
+                await writer.drain()
+                answer = answer[-1:]
+            writer.write(answer)
+            await writer.drain()
+
+    asked = ASKED.replace(b"/a?b", b"/large")
+    async with application(behave) as app, gateway(app.url, porter=Counts(), response_timeout=5) as server:
+        if is_known:
+            for _ in range(2):
+                async with client_of(server) as client:
+                    await client.ask(asked)
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(slow, ("127.0.0.1", server.port))
+            for _ in range(30):  # one by one, so that each may be known
+                await loop.sock_sendall(slow, asked)
+                await asyncio.sleep(0.01)
+            for _ in range(3):
+                async with client_of(server) as client, asyncio.timeout(3):
+                    assert (await client.ask()).endswith(b"ok")

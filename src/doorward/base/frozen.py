@@ -36,6 +36,8 @@ def _made(plain: type[T], *, kw_only: bool) -> type[T]:
     _put_stand_in(made, "__init__", lambda: {"__init__": _maker(made)})
     for name in missing:
         _put_stand_in(made, name, lambda: _comparing(made, missing))
+    made.__getstate__ = _state
+    setattr(made, "__setstate__", _restore)  # noqa: B010 - no class has one by itself, so it cannot be assigned to
     made.__setattr__ = _refuse_change
     made.__delattr__ = _refuse_change
     return made
@@ -100,3 +102,14 @@ def _has_default(entry: "Field[Any]") -> bool:
 
 def _refuse_change(_self: object, name: str, _value: object = None) -> NoReturn:
     raise FrozenInstanceError(f"a frozen value: {name} cannot be changed")
+
+
+def _state(self: Any) -> list[object]:
+    """Give what a copy is made of."""
+    return [getattr(self, entry.name) for entry in fields(self)]
+
+
+def _restore(self: Any, state: list[object]) -> None:
+    """Fill a copy."""
+    for entry, value in zip(fields(self), state, strict=True):
+        object.__setattr__(self, entry.name, value)

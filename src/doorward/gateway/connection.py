@@ -242,6 +242,12 @@ class Connection(asyncio.Protocol):
         if not self._is_over:
             self._answerer = answerer
 
+    def finish_with(self, data: bytes) -> None:
+        """Send a whole answer and go on behind it; whoever gave it is told of nothing more, not even to hold it."""
+        self._answerer = None
+        self.write(data)
+        self.finish()
+
     def finish(self) -> None:
         """Go on behind a request whose answer has been written."""
         self._answerer = self._head = None

@@ -113,13 +113,14 @@ def _way(head: Head, visit: Visit) -> bytes:
     for name, value in head.fields:
         if name in _TOLD_OF_WAY:
             told.setdefault(name, []).append(value)
-    return direct_way(
+    # Not remembered: it holds whatever a client wrote before the proxy.
+    return _written_way(
         visit.peer,
         visit.scheme,
         head.host,
         b", ".join(told.get(b"x-forwarded-for", ())),
         b", ".join(told.get(b"forwarded", ())),
-        b"x-forwarded-host" in told,
+        has_host=b"x-forwarded-host" in told,
     )
 
 
@@ -129,7 +130,8 @@ def _written_way(
     host: bytes,
     before: bytes = b"",
     forwarded: bytes = b"",
-    has_host: bool = False,  # noqa: FBT001, FBT002 - named arguments make a slow key of a remembered call
+    *,
+    has_host: bool = False,
 ) -> bytes:
     address = peer.encode()
     node = b'"[%b]"' % address if b":" in address else address or b"unknown"

@@ -25,6 +25,7 @@ from doorward.inbound.door import Observe
 MOST_BYTES = 48 << 20
 MOST_ADDRESSES = 4096
 _OVERHEAD = 768
+_MOST_FORMS = 4
 _ADDRESSES = frozenset({b"x-original-url", b"x-forwarded-uri"})
 _ID = b"x-request-id"
 _OK = status_line(200)
@@ -70,54 +71,60 @@ class Questions:
         self.observe = observe
         self.clock = clock
         self._begin = b"GET %b" % path.encode("ascii")
-        self._marks: Marks = ()
+        self._forms: tuple[Marks, ...] = ()
         self._known: Keeping[tuple[bytes, ...], KnownQuestion] = Keeping(MOST_BYTES)
         self._origins: dict[bytes, bytes] = {}
 
     def recall(self, client: Connection, data: bytes) -> "Told | None":
         """Give who answers, where these bytes are a known question, and the answer is yes; else None."""
-        if not self._marks or not data.startswith(self._begin):
+        if not data.startswith(self._begin):
             return None
-        cut = _cut(data, self._marks)
-        known = None if cut is None else self._known.kept.get(cut[0])
-        if cut is None or known is None or known.peer != client.peer or self._origins.get(cut[1]) != known.origin:
+        for marks in self._forms:
+            cut = _cut(data, marks)
+            known = None if cut is None else self._known.kept.get(cut[0])
+            if cut is not None and known is not None:
+                return self._told(client, known, *cut[1:])
+        return None
+
+    def _told(self, client: Connection, known: KnownQuestion, address: bytes, request_id: bytes) -> "Told | None":
+        if known.peer != client.peer or self._origins.get(address) != known.origin:
             return None
-        if cut[2] and not REQUEST_ID.fullmatch(cut[2]):
+        if request_id and not REQUEST_ID.fullmatch(request_id):
             return None
         allow = self._porter.decide_again(known.standing)
-        return None if allow is None else Told(client, self, known, allow, cut[2] or self._trust.request_id().encode())
+        return allow and Told(client, self, known, allow, request_id or self._trust.request_id().encode())
 
     def meet(self, head: Head, visit: Visit) -> None:
         """Remember a question that has come for the second time, and the address it asks about."""
-        if head.method != "GET" or not visit.peer_is_trusted or not is_ordinary(head):
+        marks = _marks(head) if head.method == "GET" and visit.peer_is_trusted and is_ordinary(head) else ()
+        cut = _cut(b"%b%b\r\n\r\n" % (head.line, head.block), marks) if marks else None
+        original = None if cut is None else self._original(visit)
+        if cut is None or original is None or not self._learn(cut[1]) or not self._known.is_due(cut[0]):
             return
-        marks = _marks(head)
-        data = b"%b%b\r\n\r\n" % (head.line, head.block)
-        cut = _cut(data, marks) if marks else None
-        if cut is None:
-            return
-        if cut[1] not in self._origins and not self._learn(visit, cut[1]):
-            return
-        if not self._known.is_due(cut[0]):
-            return
-        original = read_original(visit, self._trust.host_header)
         standing = self._porter.standing(original)
         if standing is not None:
             lines = write_fields(self._check.cookies(visit, original))
-            self._marks = marks
-            self._known.keep(cut[0], KnownQuestion(visit, self._origins[cut[1]], standing, lines, len(data)))
+            self._known.keep(cut[0], KnownQuestion(visit, origin_of(cut[1]), standing, lines, len(head.block)))
+            if marks not in self._forms:
+                self._forms = (marks, *self._forms)[:_MOST_FORMS]
 
-    def _learn(self, visit: Visit, address: bytes) -> bool:
-        """Say whether a GET for this address is like one for any other of its origin, and remember it."""
+    def _original(self, visit: Visit) -> Visit | None:
+        """Give the original request where it is a GET that is like one for any other address of its origin."""
         try:
             original = read_original(visit, self._trust.host_header)
         except NotTold:
+            return None
+        # With any other method it matters from which site a request was sent, and that decides each time.
+        return original if original.method == "GET" and not has_control(original.path) else None
+
+    def _learn(self, address: bytes) -> bool:
+        """Remember an address that was read, and say whether it can be."""
+        if len(address) > LONGEST_LINE or address != address.strip(b" \t"):
             return False
-        if original.method != "GET" or has_control(original.path) or len(address) > LONGEST_LINE:
-            return False
-        if len(self._origins) >= MOST_ADDRESSES:
-            self._origins.clear()
-        self._origins[address] = origin_of(address)
+        if address not in self._origins:
+            if len(self._origins) >= MOST_ADDRESSES:
+                self._origins.clear()
+            self._origins[address] = origin_of(address)
         return True
 
 
@@ -146,8 +153,7 @@ class Told:
         lines = b"" if principal is None else principal.lines
         dated = write_fields(client.crowd.default_headers)
         said = (_OK, dated, _NO_STORE, lines, self._known.lines, _EMPTY, self._id, b"\r\n\r\n")
-        client.write(b"".join(said))
-        client.finish()
+        client.finish_with(b"".join(said))
         questions.observe(self, questions.path, 200, questions.clock.monotonic() - started)
 
     @property

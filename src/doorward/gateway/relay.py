@@ -228,10 +228,11 @@ class Relay:
 
     def _pass_back(self, before: bytes, piece: bytes, trailers: Fields | None) -> None:
         if self._in_chunks:
-            if piece:
-                piece = chunk(piece)
-            if trailers is not None:
-                piece += last_chunk(trailers_to_pass(trailers))
+            end = b"" if trailers is None else last_chunk(trailers_to_pass(trailers))
+            piece = (chunk(piece) if piece else b"") + end
+        upstream = self._upstream
+        if trailers is not None:
+            self._upstream = None  # it serves others by now, and must not be held when this client takes nothing
         if before and len(piece) >= JOINED_BYTES:
             self._client.write(before)
             before = b""
@@ -239,7 +240,6 @@ class Relay:
         if self._ended_at is not None:
             self._ended_at = self._loop.time()
         if trailers is not None:
-            upstream, self._upstream = self._upstream, None
             if upstream is not None and not self._is_whole:
                 upstream.drop()  # it still waits for a request that nobody will finish
             self._end()

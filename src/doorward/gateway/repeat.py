@@ -60,8 +60,7 @@ class Repeat:
         if trailers is None or not answer.is_plain or client.is_draining:
             self._relay().begin(answer, piece, trailers)
             return
-        client.write(b"%bx-request-id: %b\r\n\r\n%b" % (answer.begin, self._id, piece))
-        client.finish()
+        client.finish_with(b"%bx-request-id: %b\r\n\r\n%b" % (answer.begin, self._id, piece))
         door.observe(self, APP_ROUTE, answer.status, door.clock.monotonic() - self._started)
 
     def end_if_late(self, now: float) -> None:
