@@ -19,6 +19,7 @@ from typing import final
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.store import Store, token_changes
 from doorward.store.sweeping import sweep_with
 from doorward.store.token_changes import TokenNews
@@ -45,7 +46,7 @@ class Filling:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Kept:
     """One answer: of whom it speaks, until when it may be given (seconds since the epoch), and on what it rests."""
 

@@ -4,12 +4,12 @@ Those of which every request makes some are structs of msgspec: making a frozen 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Self, cast
 
 import msgspec
 
 from doorward.base.clock import rfc3339
+from doorward.base.frozen import frozen
 
 Role = Literal["user", "application_admin", "global_admin"]
 ROLES: tuple[Role, ...] = ("user", "application_admin", "global_admin")
@@ -23,7 +23,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Organization:
     """An organization of the platform."""
 
@@ -85,7 +85,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.to_public(), **standing}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Registration:
     """An audience: which Entra application may exchange, for whom (reference 4.1).
 

@@ -7,13 +7,13 @@ checked again at every refresh: forgetting that lets a leaver refresh for ever.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from doorward.accounts.audit import record
 from doorward.accounts.nouns import Origin, Presented, Registration, TokenPair
 from doorward.accounts.registrations import refuse_unadmitted
 from doorward.accounts.tokens import TokenOffice, revoke_family, subject_of
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import (
     AUDIENCE_MISMATCH,
     INVALID_ACCESS_TOKEN,
@@ -24,7 +24,7 @@ from doorward.base.refusals import (
 from doorward.store import Cursor, Store, registrations, token_changes, tokens
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _Reused:
     """A generation that was rotated away was presented again."""
 

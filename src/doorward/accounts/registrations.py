@@ -6,13 +6,13 @@ applications. Every process keeps the registrations in memory and reads them aga
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from doorward.accounts.audit import Subject, record
 from doorward.accounts.nouns import Origin, Presented, Registration
 from doorward.accounts.organizations import checked_name, organization_exists
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
+from doorward.base.frozen import frozen
 from doorward.base.refusals import AUDIENCE_MISMATCH, TENANT_NOT_ALLOWED
 from doorward.base.text import domain_key, given_guid, guid
 from doorward.providers.aad import MICROSOFT_AUDIENCES
@@ -21,7 +21,7 @@ from doorward.store import Cursor, Store, UniqueViolation, changes, registration
 CHANGE_KIND = "registrations"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NewRegistration:
     """What `registrations add` is given; organizations and domains name their tenant, or None with a single one."""
 

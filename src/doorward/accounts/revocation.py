@@ -1,17 +1,16 @@
 """Revocation by an operator: one family, or all of a user, an audience, a tenant or a person (reference 3.3, 3.12)."""
 
-from dataclasses import dataclass
-
 from doorward.accounts.audit import Subject, record
 from doorward.accounts.nouns import Origin
 from doorward.base.clock import rfc3339
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import NOT_THERE, VALUE_REFUSED
+from doorward.base.frozen import frozen
 from doorward.base.text import guid
 from doorward.store import Cursor, Sql, Store, token_changes, tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Which:
     """Which families to revoke: exactly one of these, and `oid` only with `tenant`."""
 

@@ -5,13 +5,13 @@ commits together with those of other people. Everything else is one transaction.
 """
 
 import logging
-from dataclasses import dataclass
 
 from doorward.accounts.audit import record
 from doorward.accounts.nouns import TokenPair, User
 from doorward.accounts.resolve import SignIn, look_up_linked, refuse_suspended, resolve
 from doorward.accounts.tokens import Owner, TokenOffice
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import TOKEN_REPLAYED
 from doorward.store import Append, Cursor, ForeignKeyViolation, Store, UniqueViolation, tokens
 
@@ -25,7 +25,7 @@ again.
 _log = logging.getLogger("doorward.accounts")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SignInRules:
     """What the settings say: `replay` is off, detect or reject."""
 

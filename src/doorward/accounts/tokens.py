@@ -6,7 +6,6 @@ not only the signature, so that a revocation counts at once. Only digests of opa
 
 import hashlib
 import re
-from dataclasses import dataclass
 
 import msgspec
 
@@ -16,6 +15,7 @@ from doorward.accounts.nouns import Origin, Presented, TokenPair
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy, opaque_token, ordered_id
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import INVALID_ACCESS_TOKEN
 from doorward.keys.ring import KeyRing
 from doorward.protocol.signing import NotOurs
@@ -32,7 +32,7 @@ adds nothing to them; what lies further ahead tells of a clock that is wrong.
 _OPAQUE = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenRules:
     """What the settings say of platform tokens; lifetimes and the grace window in seconds."""
 

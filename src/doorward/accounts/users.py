@@ -1,7 +1,6 @@
 """Users, as an operator handles them: adding, suspending, signing out, deleting, and the ways out of a 409."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import cast
 
 from doorward.accounts.audit import Subject, record
@@ -11,13 +10,14 @@ from doorward.accounts.tokens import revoke_all_of_user
 from doorward.base.clock import rfc3339
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ALREADY_THERE, NOT_THERE, VALUE_REFUSED
+from doorward.base.frozen import frozen
 from doorward.base.text import email_key, given_guid
 from doorward.store import Cursor, Store, UniqueViolation, identities, token_changes, users
 
 MAX_ID = 2**53 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NewUser:
     """What `users add` is given."""
 

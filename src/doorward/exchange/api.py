@@ -4,13 +4,13 @@ A handler reads the request, calls a use case, and writes the answer; it decides
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from doorward.accounts.nouns import Presented, Registration, TokenPair
 from doorward.accounts.refresh import RefreshDesk, refuse_suspended_owner
 from doorward.accounts.registrations import refuse_unadmitted
 from doorward.accounts.tokens import TokenOffice, revoke_all_of_user, revoke_family
 from doorward.base.clock import Clock
+from doorward.base.frozen import frozen
 from doorward.exchange import metadata
 from doorward.exchange.cors import Cors
 from doorward.exchange.credentials import bearer
@@ -41,7 +41,7 @@ OAUTH = f"{PREFIX}/oauth2"
 TOKEN = f"{OAUTH}/token"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Parts:
     """What the handlers work with."""
 

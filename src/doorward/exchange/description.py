@@ -5,11 +5,11 @@ calls the running service by this description and holds every answer to it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from doorward import __version__
 from doorward.base import refusals as r
 from doorward.base.errors import ErrorRow
+from doorward.base.frozen import frozen
 from doorward.exchange import schemas
 from doorward.exchange.envelope import oauth_error, token_request_error
 from doorward.exchange.messages import LOGIN_FIELDS, LOGOUT_FIELDS
@@ -39,7 +39,7 @@ _PROBLEM = "application/problem+json"
 _KEY_SCHEME = "subscription"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Endpoint:
     """One endpoint as it is described; `rows` are the refusals of its own that it may answer with.
 

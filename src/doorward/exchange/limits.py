@@ -9,12 +9,12 @@ the longest untouched first.
 import math
 from array import array
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import RATE_LIMITED
 from doorward.identity.visit import Visit
 
@@ -24,7 +24,7 @@ _KNOWN_SITES = 4096  # reading an address costs more than counting it
 _SITE_PREFIX = 64  # one subscriber is usually given a whole /64, so a single IPv6 address says nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LimitRules:
     """What the settings say; `window` in seconds."""
 

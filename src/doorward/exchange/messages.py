@@ -5,13 +5,13 @@ ignored for compatibility and counted. Nothing that was sent is repeated in what
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import INVALID_REQUEST
 from doorward.base.strict_json import FEW_PARTS, DuplicateName, NotStrictJson, decode
 from doorward.base.text import EMAIL_MAX, NAME_MAX, email_key, has_hidden
@@ -35,7 +35,7 @@ _SCHEMAS: Mapping[Kind, Mapping[str, object]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Field:
     """One field of a JSON body: how it is read and how it is described; an optional field may also be null."""
 

@@ -4,10 +4,9 @@ Owns the parameters of the grant. What we do not support is refused and never co
 resource, no scope, no actor (token-exchange reference 3.2).
 """
 
-from dataclasses import dataclass
-
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import INVALID_REQUEST, INVALID_TARGET, UNSUPPORTED_GRANT_TYPE
 from doorward.exchange.envelope import answer_json
 from doorward.exchange.login import Login
@@ -28,7 +27,7 @@ NOT_TAKEN = {
 _PRAGMA = (b"pragma", b"no-cache")  # RFC 6749 section 5.1 asks for it beside Cache-Control
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TokenExchange:
     """What the grant asks: the e-mail is the token's own, and everything optional is as when it is left out."""
 

@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from doorward.base.clock import Clock
+from doorward.base.frozen import frozen
 from doorward.gateway.familiar import Familiar, KnownFields, Standing
 from doorward.gateway.forward import Forwarding
 from doorward.gateway.head import Head
@@ -46,7 +47,7 @@ class Decides(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AppDoor:
     """What requests to the application share; `response_timeout` is in seconds.
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from typing import final
 from urllib.parse import urlsplit
 
+from doorward.base.frozen import frozen
 from doorward.gateway.upstream import Upstream
 
 MAX_IDLE = 512
@@ -14,7 +14,7 @@ RECENT_SECONDS = 1.0
 that was used this shortly ago is good enough for a request that must not be sent twice."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Address:
     """Where the application is: an origin such as `http://127.0.0.1:3000`, taken apart."""
 

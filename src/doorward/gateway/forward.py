@@ -6,9 +6,9 @@ way here. Behind it stands what we say: who asks, and by which way (RFC 7239, an
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
+from doorward.base.frozen import frozen
 from doorward.gateway.fields import Field, Fields
 from doorward.gateway.head import Head
 from doorward.gateway.line import Fate, Line, fate_of
@@ -25,7 +25,7 @@ _NO_TRAILER = frozenset({b"authorization", b"content-encoding", b"content-length
                          b"expect", b"max-forwards", b"origin", b"referer", b"set-cookie", b"x-zumo-auth"})  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Forwarding:
     """How requests are passed on: with the client's Host (`keeps_host`), and whether our own cookies go along."""
 

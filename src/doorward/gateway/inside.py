@@ -8,12 +8,12 @@ Knows neither ASGI nor WSGI, no thread and no socket.
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from doorward.base.clock import Clock
+from doorward.base.frozen import frozen
 from doorward.base.refusals import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 from doorward.gateway.answers import NO_TRACE, say_refusal
 from doorward.gateway.app import APP_ROUTE, Decides
@@ -35,7 +35,7 @@ log = logging.getLogger("doorward.gateway")
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Inside:
     """The gateway inside an application: our own addresses (`site`), and who may pass (`porter`).
 

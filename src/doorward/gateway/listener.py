@@ -6,9 +6,9 @@ Owns the choice between the rooms of this process and the application. What answ
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import final
 
+from doorward.base.frozen import frozen
 from doorward.gateway.answering import Answerer
 from doorward.gateway.app import AppDoor
 from doorward.gateway.connection import Connection
@@ -24,7 +24,7 @@ from doorward.inbound.door import Door
 _END = b"\r\n\r\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Site:
     """What answers: the rooms of this process at their own addresses, and the application at all others, if any.
 

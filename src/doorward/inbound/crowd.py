@@ -7,17 +7,18 @@ reads the bytes that come over it.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias, cast
 
+from doorward.base.frozen import frozen
 from doorward.identity.visit import Scheme, plain_peer
 from doorward.inbound.bare import bare_answer
 
 log = logging.getLogger("doorward.inbound")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     """How long and how large requests may be, in seconds and bytes (settings server.head_limit and its neighbours).
 
@@ -59,7 +60,7 @@ class Connected(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Crowd:
     """The open connections, the tasks that answer on them, and what every answer says besides (`default_headers`).
 

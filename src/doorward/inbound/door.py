@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, final
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.base.refusals import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, PAYLOAD_TOO_LARGE
 from doorward.identity.visit import Trust, Visit
 from doorward.inbound.blame import frames
@@ -34,7 +34,7 @@ current_request: ContextVar[str] = ContextVar("current_request", default="")
 """The id of the request that the running task answers, so that whatever it logs can be found by it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class Reply:
     """One answer: `headers` have lower-case names; the door adds Content-Length and X-Request-ID."""
 
@@ -78,7 +78,7 @@ Refuse: TypeAlias = Callable[[Visit, DoorwardError], Reply]
 """Puts a refusal into the words of one prefix."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """One endpoint: a percent-encoded path and a method.
 

@@ -6,11 +6,12 @@ Everything that can be wrong with an address or a certificate is found here, bef
 import errno
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import ADDRESS_IN_USE, ADDRESS_UNUSABLE, TLS_UNUSABLE
+from doorward.base.frozen import frozen
 from doorward.inbound.crowd import Connect, Limits
 from doorward.inbound.door import Asgi
 
@@ -18,7 +19,7 @@ BACKLOG = 2048
 MAX_PORT = 65535
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listener:
     """A listening socket and what answers on it: an ASGI callable, or whoever reads its connections; one of the two.
 

@@ -9,11 +9,11 @@ Where both tokens are present both must be good, and the session token speaks.
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError, ErrorRow
+from doorward.base.frozen import frozen
 from doorward.base.refusals import MALFORMED_REQUEST
 from doorward.base.refusals_easyauth import INVALID_BEARER, INVALID_SESSION_TOKEN
 from doorward.identity.admission import Allow, Anonymous, Bad, Recognised, Via
@@ -37,7 +37,7 @@ _THREE_PARTS = re.compile(rb"[^.]*\.[^.]*\.[^.]*")
 _PLATFORM_TOKEN = re.compile(rb"[0-9a-f]{64}", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bearers:
     """Which bearers are looked at.
 

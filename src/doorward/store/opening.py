@@ -10,13 +10,13 @@ import importlib.util
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from doorward.base.errors import DoorwardError
 from doorward.base.faults import DATABASE_UNREACHABLE, DATABASE_URL_INVALID, POSTGRES_MISSING
+from doorward.base.frozen import frozen
 from doorward.store import signing_keys
 from doorward.store.schema import HEAD, REVISION, judge_revision
 from doorward.store.sql import Store
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SqliteAddress:
     """A database in a file."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PostgresAddress:
     """A database on a server; `url` may hold a password."""
 

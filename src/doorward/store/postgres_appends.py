@@ -6,10 +6,10 @@ that is refused for a violation is sent again call by call, and only the guilty 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from doorward.base.errors import DoorwardError
+from doorward.base.frozen import frozen
 from doorward.store.postgres_connections import ATTEMPTS, FAILURES, Collision, Connection, close, judge
 from doorward.store.sql import Append, Insert, Params, unavailable
 
@@ -18,7 +18,7 @@ _LARGEST_BATCH = 256
 _Group: TypeAlias = dict[Insert, list[tuple[int, Params]]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=False)
 class _Call:
     """One `append` and the future of the one who waits for it."""
 
