@@ -27,8 +27,8 @@ log = logging.getLogger("doorward.inbound")
 
 Answering: TypeAlias = "Callable[[Connection, Head], Answerer]"
 """Gives who answers a request that has come on a connection."""
-Recalling: TypeAlias = "Callable[[Connection, bytes], Answerer | None]"
-"""Gives who answers what came at once and need not be read, since it came before; None for all the rest."""
+Recalling: TypeAlias = "Callable[[Connection, bytes], bool]"
+"""Answers what came at once and need not be read, since it came before; says whether it has begun to."""
 
 
 @final
@@ -83,15 +83,10 @@ class Connection(asyncio.Protocol):
         intake = self._intake
         if intake.framing is not None:
             self._take_body(data)
-        elif self._answerer is not None or intake.ahead or not self._can_write or self.is_draining:
-            intake.keep(data, is_behind=self._answerer is not None)
-        elif (answerer := self._recalling(self, data)) is not None:
-            self._answerer = answerer
-            self._has_begun = self._is_last = False
-            answerer.start()
+        elif self._answerer is None and not intake.ahead and self._can_write and self._recalling(self, data):
             return
         else:
-            intake.keep(data, is_behind=False)
+            intake.keep(data, is_behind=self._answerer is not None)
         self._advance()
 
     def eof_received(self) -> bool:
@@ -235,6 +230,11 @@ class Connection(asyncio.Protocol):
     def be_patient(self) -> None:
         """Count the time for the rest of the body from now."""
         self._patience.since = self.loop.time()
+
+    def begin_with(self, answerer: Answerer) -> None:
+        """Have somebody answer a request without a body that was not read."""
+        self._answerer = answerer
+        self._has_begun = self._is_last = False
 
     def hand_over(self, answerer: Answerer, head: Head) -> None:
         """Have somebody else answer the present request from now on."""

@@ -5,6 +5,7 @@ from typing import final
 from doorward.gateway.fields import Fields
 from doorward.gateway.line import Line
 from doorward.gateway.run import Run
+from doorward.identity.visit import Scheme, Trust, Visit
 
 
 @final
@@ -50,6 +51,12 @@ class Head:
         path, _, query = target.decode("ascii").partition("?")
         self.path = path
         self.query = query
+
+    def visit(self, trust: Trust, peer: str, scheme: Scheme) -> Visit:
+        """Give the facts of the request, which came from `peer` over a listener that speaks `scheme`."""
+        return trust.visit(
+            method=self.method, path=self.path, query=self.query, raw_headers=self.fields, peer=peer, scheme=scheme
+        )
 
     @property
     def lines(self) -> list[Line]:

@@ -15,7 +15,7 @@ from doorward.gateway.connection import Connection
 from doorward.gateway.familiar import LONGEST_HEAD
 from doorward.gateway.head import Head
 from doorward.gateway.local import Local
-from doorward.gateway.questions import Questions, Told
+from doorward.gateway.questions import Questions
 from doorward.gateway.relay import Relay
 from doorward.gateway.repeat import Repeat
 from doorward.inbound.crowd import Crowd
@@ -59,25 +59,24 @@ class PublicListener:
         recall = self._recall if crowd.limits.head_bytes >= LONGEST_HEAD else _recall_nothing
         return lambda: Connection(crowd, self._answering, recall)
 
-    def _recall(self, client: Connection, data: bytes) -> Repeat | Told | None:
-        """Give who answers, where these bytes are a request that need not be read, and that may pass; else None."""
+    def _recall(self, client: Connection, data: bytes) -> bool:
+        """Answer these bytes, if they are a request that need not be read, and that may pass; say whether they are."""
         site = self.site
+        if client.is_draining:  # the answer has to say that it is the last
+            return False
         try:
             told = None if site.questions is None else site.questions.recall(client, data)
-            return told or (None if site.app is None else _recalled(client, data, site.app))
+            answering = told or (None if site.app is None else _recalled(client, data, site.app))
         except Exception:  # noqa: BLE001 - who reads the request meets the same defect, and answers for it
-            return None
+            return False
+        if answering is None:
+            return False
+        answering.start()
+        return True
 
     def _answering(self, client: Connection, head: Head) -> Answerer:
         site = self.site
-        visit = site.door.trust.visit(
-            method=head.method,
-            path=head.path,
-            query=head.query,
-            raw_headers=head.fields,
-            peer=client.peer,
-            scheme=client.scheme,
-        )
+        visit = head.visit(site.door.trust, client.peer, client.scheme)
         if site.app is None or site.is_own(head.path):
             if site.questions is not None and site.questions.path == head.path:
                 site.questions.meet(head, visit)
@@ -102,5 +101,6 @@ def _recalled(client: Connection, data: bytes, door: AppDoor) -> Repeat | None:
     return Repeat(client, door, known, line, allow.principal, upstream)
 
 
-def _recall_nothing(_client: Connection, _data: bytes) -> None:
+def _recall_nothing(_client: Connection, _data: bytes) -> bool:
     """Have every request read."""
+    return False

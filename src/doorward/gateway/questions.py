@@ -13,7 +13,6 @@ from doorward.gateway.answering import status_line, write_fields
 from doorward.gateway.check import Check
 from doorward.gateway.connection import Connection
 from doorward.gateway.familiar import LONGEST_BLOCK, LONGEST_LINE, Standing, is_ordinary
-from doorward.gateway.fields import Fields
 from doorward.gateway.head import Head
 from doorward.gateway.keeping import Keeping
 from doorward.gateway.original import NotTold, origin_of, read_original
@@ -76,7 +75,7 @@ class Questions:
         self._origins: dict[bytes, bytes] = {}
 
     def recall(self, client: Connection, data: bytes) -> "Told | None":
-        """Give who answers, where these bytes are a known question, and the answer is yes; else None."""
+        """Give the answer, where these bytes are a known question, and it is yes; else None."""
         if not data.startswith(self._begin):
             return None
         for marks in self._forms:
@@ -170,29 +169,6 @@ class Told:
     def request_id(self) -> str:
         """Give the id."""
         return self._id.decode("ascii")
-
-    # --- what cannot happen, since the answer was whole at once ---------------------------------------------------
-
-    def take(self, piece: bytes) -> None:
-        """See `answering.Answerer`."""
-
-    def take_end(self, trailers: Fields) -> None:
-        """See `answering.Answerer`."""
-
-    def hold(self) -> None:
-        """See `answering.Answerer`."""
-
-    def go_on(self) -> None:
-        """See `answering.Answerer`."""
-
-    def client_ended(self) -> None:
-        """See `answering.Answerer`."""
-
-    def client_left(self) -> None:
-        """See `answering.Answerer`."""
-
-    def end_if_late(self, now: float) -> None:
-        """See `answering.Answerer`."""
 
 
 def _marks(head: Head) -> Marks:

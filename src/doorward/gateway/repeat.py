@@ -49,6 +49,7 @@ class Repeat:
     def start(self) -> None:
         """Send the request to the application."""
         client, known, principal = self._client, self._known, self._principal
+        client.begin_with(self)
         way = direct_way(client.peer, client.scheme, known.host)
         lines = b"" if principal is None else principal.lines
         written = (self._line, b"\r\n", *known.kept, way, lines, b"X-Request-ID: ", self._id, b"\r\n\r\n")
@@ -91,14 +92,7 @@ class Repeat:
         """Read the request after all, and have a relay go on with it."""
         client, door = self._client, self._door
         head = judge(b"%b%b\r\n\r\n" % (self._line, self._known.block))
-        visit = door.trust.visit(
-            method=head.method,
-            path=head.path,
-            query=head.query,
-            raw_headers=head.fields,
-            peer=client.peer,
-            scheme=client.scheme,
-        )
+        visit = head.visit(door.trust, client.peer, client.scheme)
         visit.request_id = self.request_id
         relay = Relay(client, head, visit, door)
         relay.resume(self._upstream, self._principal, started=self._started, asked_at=self._asked_at)
