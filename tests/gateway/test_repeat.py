@@ -91,15 +91,22 @@ async def known(app: App, porter: Lets, **how: Any) -> AsyncGenerator[tuple[Serv
         yield server, client
 
 
-async def test_the_application_sees_no_difference() -> None:
-    """What the application gets of a known request is what it got before, but for the request's id."""
-    heads: list[bytes] = []
-    porter = Counts()
+@asynccontextmanager
+async def echoed(heads: list[bytes], porter: Lets) -> AsyncGenerator[Client]:
+    """Serve an application that answers with what it got, which goes into `heads`, and connect to it."""
     async with (
         application(echoing(heads)) as app,
         gateway(app.url, porter=porter) as server,
         client_of(server) as client,
     ):
+        yield client
+
+
+async def test_the_application_sees_no_difference() -> None:
+    """What the application gets of a known request is what it got before, but for the request's id."""
+    heads: list[bytes] = []
+    porter = Counts()
+    async with echoed(heads, porter) as client:
         for _ in range(5):
             await client.ask()
     assert (porter.decided, porter.again) == (2, 3)
@@ -253,11 +260,7 @@ async def test_requests_stacked_up_are_answered_in_order() -> None:
     """What comes behind a known request waits for its answer."""
     heads: list[bytes] = []
     porter = Counts()
-    async with (
-        application(echoing(heads)) as app,
-        gateway(app.url, porter=porter) as server,
-        client_of(server) as client,
-    ):
+    async with echoed(heads, porter) as client:
         for _ in range(3):
             await client.ask()
         client.writer.write(ASKED)
